@@ -21,7 +21,8 @@ final class BugConnection {
     /// How the proxy handles the request in flight.
     private enum Exchange {
         case none
-        /// The request was forwarded. `copy` collects its answer if ``RequestTampering`` wants it; else it is nil.
+        /// The request was forwarded. `copy` collects the bytes of its answer for
+        /// ``RequestTampering/note(_:to:nowNs:)``; nil if they are not wanted.
         case forwarding(MessageHead, copy: [UInt8]?)
         /// The request is not forwarded. `answer` is sent once the request's body has arrived.
         case dropping(answer: [UInt8])
@@ -57,8 +58,8 @@ final class BugConnection {
     private func handle(_ events: UInt32, _ end: ReferenceWritableKeyPath<BugConnection, End>) {
         guard let endpoint = self[keyPath: end].endpoint else { return }
         if !isConnected, endpoint === service.endpoint {
-            // The proxy has already accepted the client's connection, so it can no longer refuse it. It resets it
-            // instead.
+            // The proxy has already accepted the client's connection, so it can no longer refuse that connection, and
+            // resets it instead.
             guard Sockets.takeError(endpoint.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }

@@ -1,8 +1,8 @@
 import EventLoop
 import Glibc
 
-/// An HTTP proxy that adds a ``LabBug``. It listens on the service's usual port, and the service listens on another
-/// one.
+/// An HTTP proxy that adds a ``LabBug``. It listens on the port that clients use for the service, and the service
+/// itself listens on another port.
 final class BugProxy: DescriptorHandler {
     /// The most connections, more than the page and its load generator open. Further ones are reset.
     static let maxConnections = 512

@@ -1,5 +1,5 @@
-/// A deliberately faulty proxy that the lab puts in front of one service, so that its checkers find a violation. The
-/// service itself is unchanged.
+/// A deliberately faulty proxy that the lab puts in front of one service, so that the lab's checkers find a violation.
+/// The service itself is unchanged.
 enum LabBug: String, CaseIterable, Sendable {
     /// A cache in front of the consistent store. Its answers may lack an acknowledged write.
     case staleRead = "stale-read"
@@ -15,7 +15,7 @@ enum LabBug: String, CaseIterable, Sendable {
         self = bug
     }
 
-    /// The service that gets the bug: the proxy is in front of it.
+    /// The name of the service behind the faulty proxy.
     var service: String {
         switch self {
         case .staleRead: "app_cp_west"
@@ -45,7 +45,7 @@ protocol RequestTampering {
     /// The complete answer that the proxy sends instead of the service's; nil to forward the request.
     mutating func answer(to request: MessageHead, nowNs: UInt64) -> [UInt8]?
 
-    /// True if ``note(_:to:nowNs:)`` must be called with the service's answer to this request, provided that it has
+    /// True if ``note(_:to:nowNs:)`` must be called with the service's answer to this request, if that answer has
     /// status 200.
     func wantsAnswer(to request: MessageHead) -> Bool
 

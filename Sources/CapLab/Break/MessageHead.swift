@@ -34,8 +34,8 @@ struct MessageHead: Equatable, Sendable {
         let length = headers["content-length"].map { Int($0).flatMap { $0 < 0 ? nil : $0 } }
         switch kind {
         case .request:
-            // The framer cannot follow these: the answer to HEAD states a length but has no body, and CONNECT begins a
-            // tunnel.
+            // The framer cannot follow these two methods: the answer to HEAD states a length but has no body, and
+            // CONNECT begins a tunnel.
             return method == "HEAD" || method == "CONNECT" ? nil : length ?? 0
         case .answer:
             let hasNone = (100..<200).contains(status) || status == 204 || status == 304
@@ -44,8 +44,8 @@ struct MessageHead: Equatable, Sendable {
     }
 }
 
-/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. From a message on that cannot be parsed,
-/// it passes on all bytes unchanged.
+/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. Once a message cannot be parsed, it passes
+/// on all further bytes unchanged.
 struct MessageFramer {
     enum Piece: Equatable {
         /// A head and its bytes. A body of `bodyBytes` bytes follows.

@@ -1,8 +1,8 @@
 import EventLoop
 
-/// Answers every second read of a key from memory, if the stored answer is not older than ``keptMs``. It is like a
-/// careless cache in front of a linearizable store. Writes do not invalidate the cache, so a read may return a value
-/// that an acknowledged write has replaced.
+/// Answers every second read of a key from memory, if the stored answer is not older than ``keptMs``. It acts like a
+/// badly designed cache in front of a linearizable store. Writes do not invalidate the cache, so a read may return a
+/// value that an acknowledged write has replaced.
 struct ReadCache: RequestTampering {
     /// For how long an answer is kept and may be returned again.
     static let keptMs: UInt64 = 4_000
@@ -29,7 +29,7 @@ struct ReadCache: RequestTampering {
         return entry.isNext ? entry.answer : nil
     }
 
-    /// Only reads in the usual JSON format are cached: the cache has one answer per path.
+    /// Only reads that accept JSON are cached, because the cache has one answer per path, whatever its format.
     func wantsAnswer(to request: MessageHead) -> Bool {
         request.method == "GET" && request.target.hasPrefix("/read/")
             && request.headers["accept"].map { $0.contains("*/*") || $0.contains("json") } ?? true

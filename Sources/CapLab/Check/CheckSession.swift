@@ -19,11 +19,11 @@ struct CheckSettings: Sendable {
     static let recoveryMs: UInt64 = 60_000
 }
 
-/// The part that the checks of both services share: clients at both sites, concurrent faults, and the report. Without a
+/// What the checks of both services have in common: clients at both sites, concurrent faults, and the report. Without a
 /// ``FaultDriver`` the session injects no faults; a drill does that instead.
 final class CheckSession {
-    /// After a failed operation, a client pauses this many times longer. Failures are often fast, so without this a
-    /// check would consist mostly of them.
+    /// After a failed operation, a client pauses this many times longer. Failures are often fast, so with the normal
+    /// pause most operations of a check would be failures.
     private static let refusedPauseFactor: UInt64 = 10
     private static let maxShownPerKind = 6
     private static let progressNs = 3_000 * nsPerMs
@@ -34,7 +34,7 @@ final class CheckSession {
     let driver: FaultDriver?
     /// Receives every answer to a client, if the run is recorded.
     var answers: AnswerLog?
-    /// Kills of Redis servers by something other than the fault driver, such as a drill.
+    /// Kills of Redis servers by something other than the fault driver, for example by a drill.
     var otherKills: [(replica: String, atNs: UInt64)] = []
     var tally: CheckTally
     /// Per site, one connection per client, and a last one for the reads at the end.

@@ -20,8 +20,8 @@ struct CheckTally {
         closeGap(site, atNs)
     }
 
-    /// Ends the counting of successes and gaps. The time from the last success until now counts as a gap too.
-    /// Operations and their outcomes are still counted.
+    /// Ends the counting of successes and gaps. A gap is a time without a success. The time since the last success is
+    /// the last gap. Operations and their outcomes are still counted after this call.
     mutating func end(atNs: UInt64) {
         for site in Site.allCases { closeGap(site, atNs) }
         isOver = true

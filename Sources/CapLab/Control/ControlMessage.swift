@@ -62,7 +62,7 @@ struct ControlRequest: Codable, Equatable, Sendable {
     }
 
     private func directions(between service: Node, and replica: Node) -> Directions {
-        // A site selects every link that leads out of it. A node selects all its links.
+        // A site selects every link that connects it to the other site. A node selects all its links.
         if let target { return service.isIn(target) != replica.isIn(target) ? .both : [] }
         guard let from, let to else { return .both }
         var directions: Directions = []

@@ -2,12 +2,13 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// The lab's Unix socket. Each request and its reply are one packet each, on their own connection (SOCK_SEQPACKET).
+/// The lab's Unix socket. A client opens a connection for each request. The request is one packet, and so is the reply
+/// (SOCK_SEQPACKET).
 enum ControlSocket {
     /// The size of the buffer for a message. It is larger than any message.
     private static let maxBytes = 64 << 10
-    /// Longer than the slowest command takes: `wipe` waits at most 5 s until a process has ended, and 20 s until it is
-    /// ready.
+    /// The longest wait for a reply: longer than the slowest command takes. `wipe` waits at most 5 s until a process
+    /// has ended, and 20 s until it is ready.
     private static let timeoutSec = 60
 
     /// Sends a request to the lab that uses this run directory, and waits for the reply.

@@ -1,4 +1,4 @@
-/// The action of a drill's step, in the words of the commands `caplab partition`, `heal`, `pause` and so on.
+/// The action of a drill's step. Most actions do the same as a command: `caplab partition`, `heal`, `pause` and so on.
 enum DrillAction: Equatable, Sendable {
     /// Adds a fault to links or heals them, or pauses, resumes, kills, starts or wipes a process.
     case control(ControlRequest)
@@ -21,7 +21,8 @@ enum DrillAction: Equatable, Sendable {
         if case .write = self { false } else { true }
     }
 
-    /// True for an action that ends a fault, so that replicas can converge from then on.
+    /// True for an action after which replicas can converge again: it ends a fault, or it wipes a replica and starts
+    /// it.
     var isReturn: Bool {
         guard case .control(let request) = self else { return false }
         return [.heal, .start, .resume, .wipe].contains(request.command)

@@ -1,6 +1,7 @@
 import EventLoop
 
-/// Performs the steps of a drill on a running lab, except writes, and undoes all of them at the end.
+/// Performs the steps of a drill on a running lab, except writes. At the end, heals and restores everything that the
+/// steps changed.
 ///
 /// Confined to the thread of the lab's reactor.
 final class DrillSteps {
@@ -15,7 +16,7 @@ final class DrillSteps {
     private(set) var problems: [String] = []
     /// Redis servers that were killed or wiped, and when.
     private(set) var kills: [(replica: String, group: GroupName, atNs: UInt64)] = []
-    /// The values that changed settings had before their first change.
+    /// For each setting that a step changed: its value before the first change.
     private var settings: [(node: String, name: String, value: String)] = []
     private var steppedClocks: Set<String> = []
 

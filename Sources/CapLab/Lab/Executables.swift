@@ -37,7 +37,7 @@ struct Executables: Sendable {
         throw LabError("\(name) is not in PATH; 'make setup' installs what is needed")
     }
 
-    /// The path made absolute with the current working directory.
+    /// The absolute path. A relative path begins at the current working directory.
     static func absolute(_ path: String) -> String {
         path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     }

@@ -3,8 +3,8 @@ import FoundationEssentials
 import Glibc
 
 extension Lab {
-    /// These limits suffice for a redis-server that loads its data, and for a service that connects and loads its
-    /// scripts.
+    /// The longest waits: until a redis-server has loaded its data, until a service has connected and loaded its
+    /// scripts, and until `app-cp init` has ended.
     private static let redisStartMs: UInt64 = 30_000
     private static let serviceStartMs: UInt64 = 20_000
     private static let initMs: UInt64 = 30_000
@@ -89,8 +89,8 @@ extension Lab {
         }
     }
 
-    /// Adds the proxy of the deliberate bug, if there is one. Clients keep their port: the proxy listens there, and the
-    /// service on a hidden port.
+    /// Starts the proxy of the deliberate bug, if the lab has one. The proxy listens on the port that clients use for
+    /// the service, and the service itself listens on a hidden port.
     private func makeBugProxy() throws(LabError) {
         guard let bug = settings.bug, let port = ports[bug.service], let hidden = resources.hiddenPort else { return }
         do {
@@ -208,7 +208,8 @@ extension Lab {
         return status == 200 || (acceptsUnready && status == 503)
     }
 
-    /// The last lines of a log, for an error message. The lab may remove the log itself soon after.
+    /// The last lines of a log, for an error message. The message needs them, because the lab may remove the log before
+    /// the user can open it.
     private func endOfLog(_ logPath: String) -> String {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }

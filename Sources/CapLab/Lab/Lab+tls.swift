@@ -3,15 +3,16 @@ import Glibc
 import TLS
 
 extension Lab {
-    /// Longer than anybody runs a lab.
+    /// How long the certificates are valid: longer than anybody runs a lab.
     private static let validS: Int64 = 30 * 86_400
 
-    /// Makes an authority, whose key is not kept, and the certificate of the services.
+    /// Makes a certificate authority, and a certificate for the services that it signs. The key of the authority is not
+    /// kept.
     func makeCertificate() throws(LabError) {
         guard settings.programs.hasTLS else { return }
         guard settings.bug == nil else { throw LabError("--tls and --break do not work together", exitCode: 2) }
         let nowS = Int64(time(nil))
-        // Clocks of nodes may be set back, see SteppedClock.
+        // Valid from one day ago, because clocks of nodes may be set back, see SteppedClock.
         let validity = nowS - 86_400...nowS + Self.validS
         do {
             let authority = try CertificateAuthority(name: "caplab", validity: validity)
@@ -30,7 +31,7 @@ extension Lab {
         }
     }
 
-    /// Only its owner can read it from the beginning.
+    /// Writes a new file. It has mode 600 from its creation on, because it may contain a key.
     private static func write(_ bytes: [UInt8], to path: String) throws(LabError) {
         unlink(path)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -41,7 +42,8 @@ extension Lab {
         }
     }
 
-    /// The settings of the services. A lab without TLS does not inherit those of its environment.
+    /// The TLS settings of the services. Without TLS they are empty, so that services ignore TLS settings in the
+    /// environment of the lab.
     var tlsEnvironment: [String: String] {
         let path = settings.programs.hasTLS ? runDirectory.certificatePath : ""
         return ["TLS_CERT_FILE": path, "TLS_KEY_FILE": path, "TLS_CLIENT_CA_FILE": ""]

@@ -19,15 +19,15 @@ final class Lab {
     var ports: [String: UInt16] = [:]
     /// The port of the page; 0 if there is none.
     var pagePort: UInt16 = 0
-    /// The processes by node name. Also `app-cp init`, which is not a node.
+    /// The processes by name: those of the nodes, and `app-cp init`, which is not a node.
     var processes: [String: NodeProcess] = [:]
     var relays: [Link: Relay] = [:]
     var resources = Resources()
     private(set) var isStopping = false
-    /// The name of the signal that stopped the lab; empty if no signal has.
+    /// The name of the signal that stopped the lab; empty if no signal has stopped it.
     private(set) var stopReason = ""
 
-    /// The resources that ``stop()`` releases in addition to processes and relays; nil before ``start()``.
+    /// The resources that ``stop()`` releases in addition to processes and relays. ``start()`` sets them.
     struct Resources {
         var dataPath: String?
         var spawner: Spawner?
@@ -47,8 +47,8 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Called for each signal that stops the lab. The first call starts a clean shutdown. Each further
-    /// call kills all processes.
+    /// Called for each SIGINT, SIGTERM or SIGHUP. The first call starts a clean shutdown. Each further call kills all
+    /// processes.
     func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in processes.values { process.signal(SIGKILL) }
@@ -60,8 +60,8 @@ final class Lab {
         for helper in helpers { helper.signal(SIGTERM) }
     }
 
-    /// Restarts the lab's clock: it shows zero for `delayMs` milliseconds, then runs from zero. Earlier times of this
-    /// clock are not comparable with later ones.
+    /// Restarts the lab's clock: it shows zero for `delayMs` milliseconds, then runs from zero. Times from before the
+    /// restart are not comparable with times from after it.
     func restartClock(inMs delayMs: UInt64) { startNs = monotonicNs() + delayMs * nsPerMs }
 
     func untilStopRequested() async {
@@ -128,8 +128,8 @@ final class Lab {
 
     // MARK: Logs
 
-    /// Truncates each log that is longer than ``maxLogBytes``. Processes append to their logs, so they continue at the
-    /// start of the file.
+    /// Truncates each log that is longer than ``maxLogBytes``. Processes open their logs for appending, so after the
+    /// truncation they write at the start of the file.
     func limitLogs() async {
         while !isStopping {
             for path in processes.values.map(\.plan.logPath) {

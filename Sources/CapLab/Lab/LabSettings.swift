@@ -58,8 +58,8 @@ struct LabPorts: Sendable {
     }
 
     /// The ports of the nodes that must use a certain port, by name.
-    /// - Throws: if there is no such node, a port is too high, or two nodes, or a node and the page, have the same
-    ///   port.
+    /// - Throws: if ``byNode`` contains an unknown node, a port is too high, or two nodes, or a node and the page, have
+    ///   the same port.
     func required(in topology: Topology) throws(LabError) -> [String: UInt16] {
         for name in byNode.keys { _ = try topology.find(name) }
         var required = byNode

@@ -3,8 +3,8 @@ import CLinux
 import FoundationEssentials
 import Glibc
 
-/// The first command in a child process. It is this program again: it prepares the process, and then replaces itself
-/// with the child's real program.
+/// The program with which each child process begins: this program again, with a hidden command. It prepares the
+/// process, and then replaces itself by the program of the child (exec).
 struct LaunchCommand: ParsableCommand {
     static let name = "__launch"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)
@@ -37,7 +37,7 @@ struct LaunchCommand: ParsableCommand {
     }
 
     /// Closes every inherited descriptor above standard error when the real program starts. If a child kept the write
-    /// end of a pipe open, the pipe's reader would never see its end.
+    /// end of a pipe open, the pipe's reader would never see the end of its input.
     private func closeOnExec() {
         let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
         for descriptor in open.compactMap({ Int32($0) }) where descriptor > 2 {
@@ -71,7 +71,7 @@ struct SweepCommand: ParsableCommand {
     /// Files and directories that are removed with all their contents.
     @Argument var paths: [String] = []
 
-    /// Waits until the lab's end of the pipe on standard input is closed, then removes the files if necessary.
+    /// Waits for the byte or for the end of the pipe, which is standard input. If no byte comes, removes the files.
     func run() {
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var byte: UInt8 = 0

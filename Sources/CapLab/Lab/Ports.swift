@@ -11,7 +11,7 @@ enum Ports {
     }
 
     /// - Throws: an error that names the port and, if visible, the process that uses it.
-    /// - Parameter option: an option that changes only this port, for the message.
+    /// - Parameter option: the option that changes only this port. The message suggests it.
     static func requireFree(
         _ port: UInt16, for node: String, besides option: String? = nil
     ) throws(LabError) {
@@ -29,8 +29,8 @@ enum Ports {
     }
 
     /// Chooses and reserves free ports. If possible, they are below the range for outgoing connections: the kernel
-    /// could assign a port from that range to another process while its owner is stopped. The reservation keeps labs
-    /// and tests that choose at the same moment from choosing the same ports.
+    /// could assign a port from that range to another process while the node of the port is stopped. The reservation
+    /// keeps labs and tests that choose at the same moment from choosing the same ports.
     static func free(_ count: Int) throws(LabError) -> [PortReservation] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768

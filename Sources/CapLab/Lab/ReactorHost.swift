@@ -25,9 +25,9 @@ final class ReactorHost: @unchecked Sendable {
 
     /// Creates a program on the reactor's thread and runs it.
     ///
-    /// SIGINT, SIGTERM and SIGHUP stop the program. SIGINT and SIGHUP are ignored if the parent process had them
-    /// ignored. Call this on the main thread before any other thread exists, because it blocks the signals and waits
-    /// for them.
+    /// SIGINT, SIGTERM and SIGHUP stop the program. SIGINT and SIGHUP stay ignored if this program was started with
+    /// them ignored. Call this on the main thread before any other thread exists. New threads inherit the blocked
+    /// signals, so that only `sigwait` in this function receives them.
     /// - Returns: the exit code of the program.
     static func run(_ make: @escaping @Sendable (Reactor) -> any HostedProgram) -> Int32 {
         var signals = sigset_t()

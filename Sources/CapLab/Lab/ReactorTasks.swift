@@ -31,7 +31,7 @@ final class TaskBundle {
         }
     }
 
-    /// Waits until every task has ended. Only one task may wait for this.
+    /// Waits until every task has ended. Only one task at a time may call this.
     func ended() async {
         guard running > 0 else { return }
         await withUnsafeContinuation { waiter = $0 }

@@ -67,7 +67,8 @@ struct RunDirectory: Sendable {
         throw LabError("cannot lock \(lockPath)")
     }
 
-    /// Unlocks explicitly, because a child that is just starting may have inherited a copy of the descriptor.
+    /// Unlocks explicitly. Closing the descriptor would not suffice, because a child that is just starting may have
+    /// inherited a copy.
     static func unlock(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         close(descriptor)

@@ -1,6 +1,6 @@
 import TLS
 
-/// How clients of the lab speak to services with TLS.
+/// How clients in the lab verify services that serve HTTPS.
 struct ServiceTLS: Equatable, Sendable {
     let trust: TLSClientSession.Credentials
     /// The file of the authority that signed the certificate of the services, for curl.
@@ -15,7 +15,7 @@ struct CurlTarget: Equatable, Sendable {
     /// See ``ServiceTLS/authorityPath``; nil without TLS.
     var authorityPath: String?
 
-    /// Such as `-X POST `: an option with the space behind it. Empty without TLS.
+    /// The option with which curl trusts the authority, followed by a space; empty without TLS.
     var option: String { authorityPath.map { "--cacert \($0) " } ?? "" }
     var url: String { "\(authorityPath == nil ? "http" : "https")://127.0.0.1:\(port)" }
 }

@@ -14,7 +14,8 @@ struct LaunchPlan: Sendable {
 
 /// Starts child processes that do not outlive the lab.
 struct Spawner: Sendable {
-    /// The most bytes of input. A pipe can hold them before the child reads from it, so writing them does not block.
+    /// The most bytes of ``LaunchPlan/input``. They fit into the kernel's buffer of a pipe, so writing them does not
+    /// block, even though the child does not read yet.
     static let maxInputBytes = 32 << 10
 
     /// The write end of the sweeper's pipe, see ``SweepCommand``.
@@ -67,7 +68,8 @@ struct Spawner: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // The order is safe: each source descriptor is above 2, or already where it must be.
+        // No duplicate overwrites a source that is still needed: each source descriptor is above 2, or equals its
+        // target.
         for (source, target) in [(input, 0), (output, 1), (output, 2)] as [(Int32, Int32)] {
             posix_spawn_file_actions_adddup2(&actions, source, target)
         }
@@ -81,8 +83,8 @@ struct Spawner: Sendable {
         return pid
     }
 
-    /// A pipe whose two ends are closed on exec. Only this thread starts children, so no child can inherit them before
-    /// they are marked.
+    /// A pipe whose two ends are closed on exec. Only this thread starts children, so no child starts between the two
+    /// system calls and inherits an end.
     private static func pipe() throws(LabError) -> [Int32] {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw LabError(systemCall: "pipe") }

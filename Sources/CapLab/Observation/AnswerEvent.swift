@@ -8,7 +8,8 @@ struct AnswerEvent: Equatable, Sendable {
         case read, write, delete, cas
     }
 
-    /// The reply of the service. If there is none, the facts that are certain without one.
+    /// The reply of the service. If no complete answer arrived, `status` is 0, and the `outcome` of a change is
+    /// `unknown`, or `not_applied` if the request was not sent.
     struct Reply: Equatable, Sendable {
         /// The HTTP status; 0 if no complete answer arrived.
         let status: Int

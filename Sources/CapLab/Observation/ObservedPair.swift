@@ -1,9 +1,10 @@
 import EventLoop
 
-/// The data that a page needs about the pair that it shows: the nodes, their addresses, and their known state.
+/// The data that a page needs about the pair that it shows: the nodes, their addresses, and what is known of their
+/// state.
 ///
-/// A ``Lab`` has its own processes and relays. A ``WatchedPair`` has only the answers of services and replicas.
-/// Confined to the reactor's thread.
+/// A ``Lab`` takes it from its own processes and relays. A ``WatchedPair`` takes it from the answers of services and
+/// replicas, because it did not start them. Confined to the reactor's thread.
 protocol ObservedPair: AnyObject {
     var topology: Topology { get }
     var reactor: Reactor { get }
@@ -21,18 +22,18 @@ protocol ObservedPair: AnyObject {
     func fault(of link: Link) -> LinkFault
     /// Whether ``fault(of:)`` distinguishes the two directions of a link.
     ///
-    /// A ``WatchedPair`` does not: its services report only that a replica does not answer, whether requests, answers
-    /// or both are lost.
+    /// A ``WatchedPair`` does not: its services report only that a replica does not answer. They cannot tell whether
+    /// requests, answers or both are lost.
     var knowsDirections: Bool { get }
 }
 
-/// The known condition of a node's process. The raw value appears in the event `state`.
+/// The condition of a node's process, as far as it is known. The raw value appears in the event `state`.
 enum NodeCondition: String, Sendable {
     case running, paused, ended
     /// The node does not answer. It is unknown whether its process runs.
     case unreachable
 
-    /// False for a process that certainly cannot answer, so that it is not asked.
+    /// False if the node certainly cannot answer. Then it is not asked.
     var canAnswer: Bool { self == .running || self == .unreachable }
 }
 

@@ -1,4 +1,4 @@
-// What the page can do: real requests to the lab, or, without a token, the commands to type instead.
+// The actions of the page. They are requests to the lab. A page without a token shows the commands to type instead.
 
 import {commandFor, listen} from './commands.mjs';
 
@@ -39,7 +39,7 @@ function inOrder(path, body) {
   return next;
 }
 
-/** Sends an action and shows what the lab said. */
+/** Sends an action and shows the message of the reply. */
 export async function act(path, body) {
   if (readOnly()) return lab.notify(`Read-only. Type: ${command(path, body) ?? 'there is no command for this'}`);
   const changesLinks = path === '/actions/cut' || path === '/actions/heal';
@@ -53,7 +53,7 @@ export async function act(path, body) {
   }
 }
 
-/** Chooses the key for all viewers. A read-only page may do this too: it changes nothing but what is read. */
+/** Chooses the key for all viewers. A read-only page may do this too, because it changes only which key is read. */
 export const chooseKey = key =>
   post('/key', {key: key.trim() || 'seat-12A'}).catch(error => lab.notify(error.message, true));
 
@@ -65,12 +65,12 @@ export async function ask(body) {
   return answer;
 }
 
-/** One of the steady reads of the page: like `ask`, but not listed as the reader's own request. */
+/** Reads for the map once per second: like `ask`, but not marked as a request of the reader. */
 export async function readQuietly(service) {
   lab.store.addAnswer(await post('/ask', {service, op: 'read', key: lab.store.key}));
 }
 
-/** Reads with its version first, so that the write replaces exactly what was seen. */
+/** Reads the key, then writes with the version of that read, so that the write replaces exactly the values read. */
 export async function resolve(service, value) {
   const read = await ask({service, op: 'read'});
   return ask({service, op: 'write', value, context: read.version ?? undefined});
@@ -79,9 +79,9 @@ export async function resolve(service, value) {
 /** Sets the value only if the key is still at the version that this service reports now. */
 export async function compareAndSet(service, value) {
   const read = await ask({service, op: 'read'});
-  // A key that does not exist has no version to match: without one, the write creates the key.
+  // A key that does not exist has no version. Without a version, the compare-and-set creates the key.
   return ask({service, op: 'cas', value, ...(read.status === 200 && {version: read.version})});
 }
 
-/** The command that does the same, for a terminal; null if there is none. */
+/** The terminal command that does the same as an action; null if there is none. */
 export const command = (path, body) => commandFor(lab.store, path, body);

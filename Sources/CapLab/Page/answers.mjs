@@ -1,4 +1,4 @@
-// The last answers as they came, with the curl line that gives the same.
+// The list of the last answers, each with the curl command that sends the same request.
 
 import {readOnly} from './actions.mjs';
 import {$, badge, h, kindOf, mayMiss, millis, show, tag} from './dom.mjs';
@@ -11,7 +11,7 @@ const VERB = {
   cas: 'compare-and-set'
 };
 
-/** One line for equal answers that follow each other at one service. */
+/** The lines of the list. Equal answers that follow each other at one service are one line, with their number. */
 function grouped(store, veiled) {
   const lines = [], latest = new Map();
   for (const answer of store.answers.filter(one => one.by === 'page' && !veiled.has(one.service)).slice(-300)) {
@@ -29,7 +29,7 @@ function grouped(store, veiled) {
   return lines.sort((a, b) => b.answer.tMs - a.answer.tMs).slice(0, LINES);
 }
 
-/** Words for the result of an answer. */
+/** The result of an answer in words. */
 export function outcome(answer) {
   if (answer.conflicts?.length > 1) return ['conflict ', ...answer.conflicts.map(value => tag(value?.base64 ?? value))];
   if (answer.status >= 400) return `${answer.status || 'error'} ${answer.code ?? answer.detail ?? ''}`;

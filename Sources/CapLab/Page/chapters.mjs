@@ -1,16 +1,16 @@
-// The tour as data. A chapter is a title and a list of steps; add a chapter by adding an element.
+// The tour as data. A chapter is a title and a list of steps. To add a chapter, add an element to `chapters`.
 //
-// A step has one plain sentence (`say`), a question (`ask`) with `choices`, and what explains the answer (`why`).
-// `before` runs when the step is entered, `reveal` after the choice. Both are lists of real actions and requests:
+// A step has one sentence (`say`), a question (`ask`) with `choices`, and an explanation of the answer (`why`).
+// `before` runs when the step begins, `reveal` after the choice. Both are lists of real actions and requests:
 //   { cut: {…} }, { heal: {…} }, { process: {…} }, { key: {…} }     the bodies of POST /actions/… and /key
 //   { startAll: true }                                              starts what was killed or paused
 //   { send: {…}, as: 'west' }                                       the body of POST /ask; its answer is named `west`
-//   { send: {…}, until: answer => …, withinMs: 15000 }              repeats a read until it holds
-//   { resolve: {…} }                                                reads, then writes with the version that was read
-//   { cas: { service, value, of: 'read' } }                         with the version of an earlier answer
-// `when` decides from the real answers whether a choice was right; `expected` marks the one that the theory predicts.
-// `veil` lists the services whose answers stay hidden until the choice, `veilAfter` those that the next step asks for.
-// `store` selects the space-time diagram.
+//   { send: {…}, until: answer => …, withinMs: 15000 }              repeats a read until its answer passes
+//   { resolve: {…} }                                                reads, then writes with the version of that read
+//   { cas: { service, value, of: 'read' } }                         compare-and-set with the version of answer `read`
+// `when` gets the named answers and decides whether its choice is right. `expected` marks the choice that the theory
+// predicts. `veil` lists the services whose answers are hidden until the choice. `veilAfter` lists those whose answers
+// stay hidden after it, because the next step asks about them. `store` selects the store of the space-time diagram.
 
 const KEY = 'seat-12A';
 const read = (service, as, until) => ({send: {service, op: 'read'}, as, ...(until && {until})});

@@ -1,11 +1,11 @@
-// The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts.
-// Faults are shaded. A replay shows the whole run, with a line at its time.
+// The chart of the last minute: for each service, the outcomes, and latency, staleness, hints or conflicts, over time.
+// Times with a fault are shaded. A replay shows the whole run instead, with a line at the current time.
 
 import {$, attribute, bound, count, duration, h, mark, millis, s} from './dom.mjs';
 import {isReplay} from './recording.mjs';
 
 const SPAN_S = 60;
-/** Marks closer than this, in pixels, are joined. */
+/** Seconds of a run whose marks would be closer than this, in pixels, are joined to one mark. */
 const MIN_STEP = 4.5;
 const METRICS = {
   latency: ['Latency', 'p99'],
@@ -50,7 +50,7 @@ export function build(root, redraw) {
       s('svg', {role: 'img', 'aria-label': 'Outcomes and latency per service'})));
 }
 
-/** Lets a click in the chart go to its time. */
+/** A click in the chart moves the replay to that time. */
 export function seekable(root, player) {
   $('.plot', root).addEventListener('click', event => {
     const svg = $('.plot svg', root), {left, width} = svg.getBoundingClientRect();
@@ -105,7 +105,7 @@ function ticks(runSec, X, x0, x1, y, narrow) {
   return parts;
 }
 
-/** The time of a replay; what follows is pale. */
+/** The line at the current time of a replay. Later times are drawn pale. */
 function playhead(X, now, to, x1, top, bottom) {
   const x = X(now);
   return [
@@ -114,7 +114,7 @@ function playhead(X, now, to, x1, top, bottom) {
   ].filter(Boolean);
 }
 
-/** The times with at least one fault, joined, so that faults at the same time are shaded once. */
+/** The times with at least one fault. Overlapping faults are joined, so that no time is shaded twice. */
 function spans(faults, endMs) {
   const joined = [];
   for (const fault of [...faults].sort((a, b) => a.fromMs - b.fromMs)) {
@@ -127,7 +127,7 @@ function spans(faults, endMs) {
   return joined;
 }
 
-/** Joins `size` seconds to one row: sums of outcomes, the worst of the rest. */
+/** Joins each `size` seconds to one row: the sums of the outcomes, and the highest value of each other figure. */
 function joined(rows, size) {
   if (size <= 1) return rows;
   const result = [];
@@ -155,7 +155,7 @@ function joined(rows, size) {
 function labels(faults, X, x0, x1, now) {
   const parts = [];
   let free = x1 + 100;
-  // Above its own band, or not at all; the newest first.
+  // The newest label first. A label that would run into a newer one is left out.
   for (const fault of [...faults].reverse()) {
     const x = Math.max(x0, X(fault.fromMs / 1000)), wide = fault.label.length * 7.6 + 10;
     if (X((fault.toMs ?? now * 1000) / 1000) < x0 || x + wide > free) continue;
@@ -225,7 +225,7 @@ function line(rows, name, field, kind, Y, X, step, base, until = Infinity) {
   return s('path', {class: `curve ${kind}`, d});
 }
 
-/** The last second of a service, for readers who do not see the chart. */
+/** The last second of a service in words, for screen readers. */
 function spoken(store, service) {
   const last = store.series.at(-1)?.services[service.name];
   return last ? `${service.name}: ${last.ok} answered, ${last.refused} refused, ${count(last.error, 'error')}, p99 ${
@@ -233,7 +233,7 @@ function spoken(store, service) {
               : service.name;
 }
 
-/** The present figures, in words with units. */
+/** The figures of the last second, to the right of the chart. */
 function figures(store, service, veiled, x, y, narrow, roomy) {
   if (veiled) return [s('text', {x, y: y + 4, class: 'strong'}, '?')];
   const last = store.series.at(-1)?.services[service.name];

@@ -1,4 +1,4 @@
-// The command that does what a button does, for a terminal: of caplab, of Docker Compose, or curl.
+// The terminal command that does the same as a button: `caplab`, `docker compose`, `make` or `curl`.
 
 import {h} from './dom.mjs';
 
@@ -32,7 +32,7 @@ const CONTAINER = {
     name} && docker compose up -d --wait`
 };
 
-/** Compose cuts sites, groups and nodes. It has no single links, and no delay. */
+/** The commands for Docker Compose can cut sites, groups and nodes. They cannot cut a single link or delay messages. */
 function compose(path, body) {
   if (path === '/actions/process') return CONTAINER[body.do](body.node);
   const make = {'/actions/cut': 'make compose-partition', '/actions/heal': 'make compose-heal'}[path];
@@ -60,11 +60,11 @@ function curl(store, body) {
   return `curl ${option}${method}${condition}${context}${url}/${verb}/${key}${value}`;
 }
 
-/** A command that a click copies. `words` are shown in its place. */
+/** A button that copies a command. It shows `words` if they are given, else the command. */
 export const copyable = (command, words) => h('button',
   {class: 'command', 'data-copy': command, title: words ? `Copies: ${command}` : 'Copies the command'}, words ?? command);
 
-/** Copies the command that was clicked, or selects it where the browser does not allow that. */
+/** Copies a command that is clicked. If the browser does not allow it, selects the command instead. */
 export function listen(notify) {
   document.addEventListener('click', event => {
     const button = event.target.closest('button.command'), command = button?.dataset.copy;

@@ -1,4 +1,4 @@
-// The row under the map: key, value, what to ask, delay between the sites, load.
+// The controls under the map: key, requests to a service, delay between the sites, load.
 
 import {act, ask, chooseKey, compareAndSet, readOnly, readQuietly, resolve} from './actions.mjs';
 import {$, h, text} from './dom.mjs';
@@ -45,7 +45,7 @@ export function build(root, store) {
   });
   delay.addEventListener('change', () => {
     const done = () => {
-      // The state that shows the new delay may still be under way.
+      // The event with the new delay may arrive later. Until then, do not set the slider back to the old delay.
       setTimeout(() => delete delay.dataset.moved, 500);
     };
     setDelay({target: 'west'}, Number(delay.value)).then(done, done);
@@ -108,7 +108,7 @@ function loadPanel(store) {
   ];
 }
 
-/** Follows what other viewers and terminals change. */
+/** Shows changes by other viewers and by commands. */
 export function draw(root, store) {
   const key = $('#key', root);
   if (!key) return;
@@ -121,15 +121,16 @@ export function draw(root, store) {
     slider.value = delay;
     $('#delay-shown', root).textContent = `${delay} ms`;
   }
-  // While the sites are cut off, the other button heals everything too.
+  // While the sites are cut off, the button `toggle-cut` heals all links, so this one is not needed.
   const isCut = ['cp', 'ap'].some(group => store.cable(group).cut !== 'no');
   const isFaulty = link => [link.toReplica, link.toService].some(one => one.cut || one.delayMs);
   $('#heal', root).hidden = isCut || !Object.values(store.state?.links ?? {}).some(isFaulty);
 }
 
 /**
- * The steady reads of the page: the map shows their answers. They are sent in the middle of each second of the lab's
- * clock. At its edge, a late one would count for the next second, and the chart would show a gap.
+ * Starts to read the key at each service once per second, for the map. The reads are sent in the middle of each second
+ * of the lab's clock. At the end of a second, a late read would count for the next second, and the chart would show a
+ * gap.
  */
 export function startReading(store) {
   const busy = new Set();
@@ -145,7 +146,7 @@ export function startReading(store) {
   schedule();
 }
 
-/** The time to the next middle of a second that is not the present one: a timer may fire slightly early. */
+/** The time until the next middle of a second, at least 100 ms: a timer may fire slightly before a middle. */
 const untilMiddle = nowMs => {
   const wait = 1000 - (nowMs - 500) % 1000;
   return wait < 100 ? wait + 1000 : wait;

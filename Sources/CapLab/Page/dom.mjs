@@ -24,7 +24,7 @@ export const h = (tag, attributes, ...children) => fill(document.createElement(t
 /** An SVG element. */
 export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-/** Replaces the children of a node, but only if `signature` differs from the last one, so that focus survives. */
+/** Replaces the children of a node, but only if `signature` has changed since the last call. Keeps the focus. */
 export function show(node, signature, build) {
   const text = typeof signature === 'string' ? signature : JSON.stringify(signature);
   if (node.shown === text) return false;
@@ -35,7 +35,7 @@ export function show(node, signature, build) {
   return true;
 }
 
-/** Sets text or an attribute only when it changes. */
+/** These two set a text or an attribute, but only if it changes. */
 export const text = (node, value) => {
   if (node.textContent !== value) node.textContent = value;
 };
@@ -46,29 +46,29 @@ export const attribute = (node, name, value) => {
     node.setAttribute(name, value === true ? '' : value);
 };
 
-/** 0.4 s, 4.1 s, 11 s, 2 min 5 s. */
+/** A duration as text: 0.4 s, 4.1 s, 11 s, 2 min 5 s. */
 export function duration(ms) {
   const sec = ms / 1000;
   if (sec < 9.95) return `${sec.toFixed(1)} s`;
   return seconds(Math.round(sec) * 1000);
 }
 
-/** Whole seconds, rounded down, for what is still going on: 8 s, 2 min 5 s. */
+/** The duration of something that continues, in whole seconds, rounded down: 8 s, 2 min 5 s. */
 export const seconds = ms => {
   const sec = Math.max(0, Math.floor(ms / 1000));
   return sec < 120 ? `${sec} s` : `${Math.floor(sec / 60)} min ${sec % 60} s`;
 };
 
-/** 0.4 ms, 12 ms, 1,240 ms. */
+/** A latency as text: 0.4 ms, 12 ms, 1,240 ms. */
 export function millis(ms) {
   if (ms === null || ms === undefined) return '–';
   return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
 }
 
-/** The bound of an AP answer, at least one second. It is not the age of the value, which may well be the latest. */
+/** The staleness of an AP answer in words, at least 1 s. It is a bound and not the age of the value. */
 export const mayMiss = ms => `may miss the last ${(ms > 1000 ? duration(ms) : '1 s').replaceAll(' ', '\u00a0')}`;
 
-/** The same beside other times that are still going on: in whole seconds, but rounded up, because it is a bound. */
+/** Like `mayMiss`, but in whole seconds, as in the texts beside it. Rounded up, because it is a bound. */
 export const mayStillMiss = ms => `may miss the last ${bound(ms).replaceAll(' ', '\u00a0')}`;
 export const bound = ms => seconds(Math.max(1, Math.ceil(ms / 1000)) * 1000);
 
@@ -83,9 +83,9 @@ export function kindOf(answer) {
   return answer.status === 412 || answer.status === 409 ? 'failed' : 'error';
 }
 
-/** The mark of an answer: full disc, half disc, empty disc with a bar, disc with a ≠, cross. */
+/** The mark of an answer's kind: full disc, half disc, empty disc with a bar, disc with a ≠, cross. */
 export function mark(kind, x = 7, y = 7, r = 5) {
-  // A small empty disc has no room for its bar: it would look full.
+  // The class `tiny` hides the bar of a small empty disc. With the bar, the disc would look full.
   const group = s('g', {class: `mark ${kind} ${r < 3 ? 'tiny' : ''}`});
   if (kind === 'error') {
     group.append(s('path', {d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`}));
@@ -105,7 +105,7 @@ export const unequal = (x, y, r) => `M${x - r * .55} ${y - r * .25}h${r * 1.1}M$
 
 export const badge = kind => s('svg', {class: 'badge', width: 14, height: 14, 'aria-hidden': 'true'}, mark(kind));
 
-/** The look of a value: `ana` and `bob` have the two fills; other values are told apart by shape and name. */
+/** How a value is drawn. `ana` and `bob` have a colour each. Other values are grey and differ in shape and name. */
 export function look(value) {
   if (value === null || value === undefined) return 'none';
   if (value === 'ana' || value === 'bob') return value;

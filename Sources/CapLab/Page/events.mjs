@@ -1,19 +1,19 @@
-// Everything that the lab reported: the event stream or a recording, and a bounded store of the last minute.
+// Receives the events of the lab, from the event stream or from a recording, and keeps those of the last minute.
 
 const KEEP_MS = 65_000;
 const MAX_ANSWERS = 3_000;
 const MAX_MESSAGES = 4_000;
 const SILENCE_MS = 12_000;
-/** In this time every copy is read again, or does not answer. */
+/** In this time, the lab has read every copy again, or the read has timed out. */
 const COPIES_MS = 600;
 
-/** The state of the lab as the events told it. Bounded; cleared when the lab restarts. */
+/** The state of the lab according to the events. Its size is bounded. It is cleared when the lab restarts. */
 export class Store extends EventTarget {
   connection = 'connecting';
   hello = null;
   /** The time of a replay; null when live. */
   replayMs = null;
-  /** No listener is told, while a replay goes to another time. */
+  /** True while a replay moves to another time. Then no events are dispatched to listeners. */
   quiet = false;
 
   constructor() {
@@ -32,10 +32,10 @@ export class Store extends EventTarget {
     this.verdict = null;
     this.latest = {};
     this.offset = null;
-    /** The ids of the requests that the reader or the tour sent, without the steady reads. */
+    /** The ids of the requests that the reader or the tour sent, without the reads once per second for the map. */
     this.asked = new Set();
     this.sampling = {seen: 0, shown: 0};
-    /** Up to these times messages of the chosen key, and of other keys, were dropped. */
+    /** Messages of the chosen key, and of other keys, are complete only after these times. Older ones were dropped. */
     this.forgotten = {ownMs: -Infinity, othersMs: -Infinity};
   }
 
@@ -48,13 +48,13 @@ export class Store extends EventTarget {
   node(name) { return this.hello?.nodes.find(node => node.name === name); }
   replicas(group) { return this.hello?.nodes.filter(node => node.kind === 'replica' && node.group === group) ?? []; }
 
-  /** The lab's clock: the time of the replay, or from the events' times and this computer's clock. */
+  /** The time of the replay, or the lab's clock, estimated from the times of the events. */
   get nowMs() {
     if (this.replayMs !== null) return this.replayMs;
     return this.offset === null ? 0 : performance.now() + this.offset;
   }
 
-  /** A copy of what is known now; the events themselves never change. */
+  /** A copy of the state for `restore`. It shares the events with the state, because events never change. */
   snapshot() {
     const {hello, state, copies, faults, series, load, verdict, sampling} = this;
     return {
@@ -73,7 +73,7 @@ export class Store extends EventTarget {
     };
   }
 
-  /** Returns to a snapshot, which can be used again. */
+  /** Returns to a snapshot. The snapshot stays unchanged and can be restored again. */
   restore(snapshot) {
     const {answers, messages, latest, asked} = snapshot;
     Object.assign(this, snapshot,
@@ -87,9 +87,9 @@ export class Store extends EventTarget {
   }
 
   /**
-   * When the last acknowledged change of the chosen key in a store ended, if that was after `sinceMs`, and if it set
-   * another value than `values`; else null. A read that was sent before need not return it, and is still correct. A
-   * read that was sent later must, and no excuse is shown for it.
+   * When the last acknowledged change of the chosen key in a store ended. Null if that was before `sinceMs`, or if the
+   * change set the only value in `values`. A read that was sent before that time need not return the change. The map
+   * marks such a read, so that it does not look like a stale read. A read that was sent later must return the change.
    */
   changedSince(group, sinceMs, values = null) {
     const endMs = answer => answer.tMs + answer.tookMs;
@@ -103,8 +103,9 @@ export class Store extends EventTarget {
   }
 
   /**
-   * Whether the copies were read before the last acknowledged change of a store ended. They are read four times a
-   * second, but reported only if they differ: what is older than one such reading is still so.
+   * True if the copies were read before the last acknowledged change of a store ended. The lab reads them four times
+   * per second, but reports them only if they have changed. So if no report has come `COPIES_MS` after the change, the
+   * copies are still the same.
    */
   copiesArePast(group) {
     const endMs = this.copies ? this.changedSince(group, this.copies.tMs) : null;
@@ -118,7 +119,7 @@ export class Store extends EventTarget {
     this.source.onopen = () => this.connect('open');
     this.source.onerror = () => {
       this.connect('lost');
-      // A server that answers with an error closes the stream for good: try again.
+      // After an answer with an error status, the browser does not connect again by itself.
       if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.open(url), 1500);
     };
     for (const name of ['hello', 'state', 'faults', 'answers', 'messages', 'copies', 'series', 'load', 'verdict']) {
@@ -145,7 +146,7 @@ export class Store extends EventTarget {
   }
 
   receive(name, data) {
-    // The earliest arrival has the least delay, so the largest offset is the best estimate.
+    // An event arrives late by its delay, so each offset is too small. The largest one is the best estimate.
     const times = [data.tMs, ...(Array.isArray(data) ? data.map(one => one.tMs + (one.tookMs ?? 0)) : [])];
     for (const tMs of times) {
       if (Number.isFinite(tMs)) this.offset = Math.max(this.offset ?? -Infinity, tMs - performance.now());
@@ -157,7 +158,7 @@ export class Store extends EventTarget {
   on_hello(data) {
     const before = this.hello;
     this.hello = data;
-    // The same lab says hello again after a reconnect and when the key changes: what is known stays known.
+    // The same lab sends `hello` again after a reconnect and when the key changes. Then keep the state.
     if (before?.start === data.start) {
       if (before.key !== data.key) {
         Object.assign(this, {latest: {}, copies: null});
@@ -176,7 +177,7 @@ export class Store extends EventTarget {
   on_verdict(data) { this.verdict = data; }
 
   on_copies(data) {
-    // Copies of the previous key may still be under way when the key changes.
+    // Ignore copies of the previous key, which may still arrive after the key has changed.
     if (data.key === this.key) this.copies = data;
   }
 
@@ -189,7 +190,7 @@ export class Store extends EventTarget {
   on_answers(list) {
     for (const answer of list) this.addAnswer(answer);
     const since = this.nowMs - KEEP_MS;
-    // The load's first, so that it does not drive out what the reader has asked.
+    // If there are too many, drop answers to the load first, so that the answers to the reader stay.
     let excess = this.answers.filter(answer => answer.tMs > since).length - MAX_ANSWERS;
     this.answers = this.answers.filter(
       answer => answer.tMs > since && (excess <= 0 || answer.by !== 'load' || (excess -= 1, false)))
@@ -216,7 +217,7 @@ export class Store extends EventTarget {
     if (this.messages.length > MAX_MESSAGES) this.forgetMessages();
   }
 
-  /** Drops the oldest messages, those of other keys first, and notes what is missing since. */
+  /** Drops the oldest messages, those of other keys first, and notes their times in `forgotten`. */
   forgetMessages() {
     let excess = this.messages.length - MAX_MESSAGES;
     this.messages = this.messages.filter(message => {
@@ -228,7 +229,7 @@ export class Store extends EventTarget {
     for (const message of this.messages.splice(0, Math.max(0, excess))) this.forgotten.ownMs = message.tMs;
   }
 
-  /** Seen from one service, per replica: whether it can be used. */
+  /** True if a service reports that it can use a replica. */
   reaches(service, replica) {
     const link = this.state?.nodes[service]?.connections?.[replica];
     return Boolean(link && link.connected && link.breaker !== 'open');
@@ -239,18 +240,18 @@ export class Store extends EventTarget {
     return node ? this.replicas(node.group).map(replica => this.reaches(service, replica.name)) : [];
   }
 
-  /** Whether cuts are known by their direction. Without relays, services report only which replicas do not answer. */
+  /** False without relays. Then services report which replicas do not answer, but not which direction is lost. */
   get knowsDirections() { return this.hello?.messages !== false; }
 
-  /** The faults of one direction of a link. */
+  /** The faults of a link, for each of its two directions. */
   link(id) {
     const whole = {cut: false, delayMs: 0};
     return this.state?.links[id] ?? {toReplica: whole, toService: whole};
   }
 
   /**
-   * The links between the sites of one group, seen as one cable.
-   * `cut`: `no`, `some`, `all`, or `out` / `back` if all messages in one geographic direction are lost.
+   * The links between the sites of one group, drawn as one cable. Its strands are the links.
+   * `cut`: `no`, `some`, `all`, or `westward` or `eastward` if all messages in that direction are lost.
    */
   cable(group) {
     const links = (this.hello?.links ?? []).filter(link => {

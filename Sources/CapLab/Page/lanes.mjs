@@ -1,5 +1,5 @@
-// The space-time diagram: clients, services and replicas as lanes, the last operations of the chosen key as arrows.
-// Events are in their real order at equal distances; the times are written beside them.
+// The space-time diagram: clients, services and replicas are lanes, and the messages of the last operations are arrows.
+// The messages are in their real order, but at equal distances. The times are written below.
 
 import {outcome} from './answers.mjs';
 import {$, h, kindOf, look, mark, mayMiss, millis, s, seconds, show, text} from './dom.mjs';
@@ -9,7 +9,7 @@ import * as violations from './violations.mjs';
 const OPERATIONS = 3;
 const MAX_EVENTS = 44;
 const AFTER_MS = 400;
-// `announced` is the violation to which the diagram has turned by itself.
+// `announced` is the id of the last violation that the diagram has shown by itself.
 let group = null, chosen = null, announced = null;
 
 export function build(root, redraw) {
@@ -29,7 +29,7 @@ export function build(root, redraw) {
 
 let changed = () => {};
 
-/** Turns to a violation once. Then the reader may look at something else. */
+/** The first violation. When it is new, the diagram shows it. After that, the reader may choose something else. */
 function findingOf(store) {
   const found = violations.current(store)[0] ?? null;
   if (found && found.id !== announced) {
@@ -46,7 +46,7 @@ export function select(store, id) {
   group = store.node(store.answers.find(answer => answer.id === id)?.service)?.group ?? group;
 }
 
-/** The operations to draw: the reader's own if there are some, else the steady reads. */
+/** The operations to draw: those of the reader or the tour, or the reads once per second if there are none. */
 function operations(store, which, veiled) {
   const all = store.answers.filter(one => one.by === 'page' && one.key === store.key &&
       store.node(one.service)?.group === which && !veiled.has(one.service));
@@ -58,7 +58,7 @@ function operations(store, which, veiled) {
   return (own.length ? own : all).sort((a, b) => a.tMs - b.tMs).slice(-OPERATIONS);
 }
 
-/** The messages of an operation, and what followed from it: deliveries of the same key shortly after. */
+/** The messages of an operation. For a change, also the messages that deliver it to other replicas shortly after. */
 function messagesOf(store, operation, before, which) {
   const end = operation.tMs + operation.tookMs + 1,
         after = operation.op === 'read' ? end : Math.min(end + AFTER_MS, before);
@@ -113,7 +113,7 @@ function fit(name) {
     name.textContent = `${words.slice(0, length).trimEnd()}…`;
 }
 
-/** One event per end of a message, in the order of time. */
+/** The arrows of one operation, ordered by time: the request, the messages to and from replicas, and the answer. */
 function eventsOf(store, operation, before, which) {
   const service = operation.service, client = `client ${store.node(service).site}`,
         sent = messagesOf(store, operation, before, which);
@@ -141,7 +141,7 @@ function eventsOf(store, operation, before, which) {
     operation,
     last: true
   });
-  // The request is first, whatever the clocks' resolution makes of its time; the answer is after its own messages.
+  // If times are equal, the order is: the request, the messages, the answer. The request is always first.
   const rank = event => event.first ? 0 : event.last ? 2 : 1;
   return events.sort((a, b) => (a.first ? -1 : b.first ? 1 : a.tMs - b.tMs || rank(a) - rank(b)));
 }
@@ -196,7 +196,7 @@ function paint(store, which, events, width, height, operationsShown, shown) {
     const ago = seconds(store.nowMs - span.operation.tMs);
     const px = (spans[index + 1]?.from ?? width) - span.from, room = px / 6.4;
     const name = s('text', {x: span.from, y: 11, class: 'strong'}, caption(span.operation));
-    // Shortened once it is drawn, when its width is known.
+    // `fit` shortens the caption after drawing, because its width is unknown before.
     Object.assign(name, {room: px - 8, shorter: shorterCaptions(span.operation)});
     parts.push(name);
     if (shown) {
@@ -225,7 +225,7 @@ const more = store => violations.current(store).length - 1;
 const caption = operation => `${operation.op === 'cas' ? 'compare-and-set' : operation.op}${
   operation.sent ? ` ${operation.sent}` : ''}: ${brief(operation)}`;
 
-/** Such as `read ana`, `write bob`, `read 503`, and the same without the verb. */
+/** Shorter captions, such as `read ana`, `write bob` or `read 503`, and the same without the first word. */
 function shorterCaptions({op, sent, status, value, conflicts}) {
   const what = status >= 400 ? `${status}` : conflicts?.length > 1 ? 'conflict' : sent ?? value ?? op;
   return [`${op} ${what}`, what];
@@ -281,7 +281,7 @@ function head(x1, y1, x2, y2) {
   return s('path', {class: 'head', d: `M${at(.4)}L${x2} ${y2}L${at(-.4)}z`});
 }
 
-/** One sentence from the recorded messages: why this answer was allowed. */
+/** A sentence that explains from the messages why this answer was given. */
 function why(store, operation, which, messages) {
   const own = messages.filter(
     one => one.link.startsWith(`${operation.service}>`) && one.tMs <= operation.tMs + operation.tookMs + 1);

@@ -1,4 +1,4 @@
-// The legend: every state of every element.
+// The legend: how each state of each element of the page is drawn.
 
 import {$, badge, h, s, tag, unequal} from './dom.mjs';
 import {shape} from './motion.mjs';
@@ -18,7 +18,7 @@ const lever = state => {
     s('circle', {class: 'l-dot', cx: 24, cy: 15, r: 3.5}), s('circle', {class: `l-dot ${far}`, cx: 52, cy: 15, r: 3.5})
   ];
 };
-/** A message as it travels. */
+/** A message as it is drawn on the map. */
 const message = (kind, value = 'none', r = 5) => {
   const node = s('g', {class: `message ${kind}`, transform: 'translate(38 15)'});
   node.append(kind === 'held' ? s('path', {d: 'M-5 -5L5 5M5 -5L-5 5'}) : shape(value, r));
@@ -84,7 +84,7 @@ const rows = store => ({
 
 export function build(dialog, store) {
   $('#legend-open').addEventListener('click', () => {
-    // Only now it is known what this page can show.
+    // Built only now, because the entries depend on the event `hello`.
     fill(dialog, store);
     dialog.showModal();
   });

@@ -1,4 +1,4 @@
-// Starts the page: connects the events to the views, and draws ten times a second what has changed.
+// Starts the page: connects the events to the views, and draws changes ten times per second.
 
 import * as actions from './actions.mjs';
 import * as answers from './answers.mjs';
@@ -40,7 +40,7 @@ function tell(words, isProblem) {
   }, isProblem ? 12_000 : 3_000);
 }
 
-// A report has no tour: nothing can be asked.
+// A report has no tour, because it has no services that could answer.
 const tour = isReplay ? null : new Tour($('#tour'), store, () => {
   dirty = true;
 });
@@ -141,7 +141,7 @@ function replay() {
     motion?.clear();
     for (const {list, ageMs} of event.detail) motion?.addMessages(list, ageMs);
   });
-  // `#t=12.5` opens the report at a time.
+  // `#t=12.5` in the address opens the report at 12.5 s.
   const from = Number(new URLSearchParams(location.hash.slice(1)).get('t'));
   draw();
   if (from)
@@ -153,7 +153,7 @@ function replay() {
 store.addEventListener('begin', begin);
 store.addEventListener('restart', () => {
   tour?.restart();
-  // The token belongs to one start of the lab, and it is in the page.
+  // Load the page again, because it contains the token, and each start of the lab has another one.
   sessionStorage.setItem('restarted', 'yes');
   tell('The lab was restarted. Loading the page again.', true);
   setTimeout(() => location.reload(), 800);
@@ -195,7 +195,7 @@ $('#theme').addEventListener(
 $('#present').addEventListener('click', () => present());
 $('#dock-next').addEventListener('click', () => {
   $('#tour-next') ? tour?.next() : tour?.restart();
-  // On a phone the tour may be elsewhere: a next question must not pass unseen.
+  // On a phone, the tour may be outside the visible part of the page. The reader must see the next question.
   draw();
   $('#tour').scrollIntoView({block: 'nearest'});
 });
@@ -213,14 +213,14 @@ document.addEventListener('keydown', event => {
     tour.back();
   else if (/^[1-4]$/.test(event.key))
     tour.pick(Number(event.key) - 1);
-  // A key that is held down repeats itself.
+  // Ignore the repetitions of a key that is held down.
   else if (event.key === 'c' && !event.repeat)
     toggle.press();
 });
 
 let lastDraw = 0, lastChart = 0;
 function frame(now) {
-  // First, so that an error in one view does not stop the page.
+  // Request the next frame first, so that an error below does not stop the page.
   requestAnimationFrame(frame);
   player?.frame(now);
   if (now - lastDraw >= DRAW_MS || dirty) {

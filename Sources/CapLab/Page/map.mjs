@@ -1,4 +1,4 @@
-// The map: CP above AP, east left of west, services, replicas and the state of each.
+// The map of services and replicas with their states: CP above AP, east to the left of west.
 
 import {
   $, h, s, show, text, attribute, tag, badge, kindOf, look, mayStillMiss, seconds, short, unequal
@@ -20,7 +20,7 @@ const BUYER = {
 };
 export const idOf = name => name.split('_').pop();
 
-/** Lets a name break after an underscore only. */
+/** A name that may be broken into lines only after an underscore. */
 const breakable = name => name.split('_').flatMap((part, at) => at ? ['_', h('wbr'), part] : [part]);
 
 /** Builds the map once, after `hello`. */
@@ -67,7 +67,7 @@ function quarter(store, service) {
   return h('div', {class: `quarter ${group} ${site}`, 'data-service': name},
     h('div', {class: 'out'}, h('p', {class: 'asks'}),
       h('button', {class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}`}),
-      // A recording has no services to ask.
+      // A recording has neither buttons nor commands, because there are no services that could answer.
       readOnly() ? store.hello.durationMs === null && quickCommands(name, buyer) : quick),
     h('button', {class: 'node service', 'data-node': name, 'data-menu': `node:${name}`}, h('b', {}, breakable(name)),
       h('small', {}, `:${port}`), h('span', {class: 'pips'}), h('span', {class: 'hints'}),
@@ -78,7 +78,7 @@ function quarter(store, service) {
           h('b', {title: node.name}, idOf(node.name)), h('span', {class: 'condition'}), h('span', {class: 'held'})))));
 }
 
-/** In place of the buttons: each copies its command. */
+/** On a read-only page, in place of the buttons that send requests: buttons that copy the commands. */
 const quickCommands = (service, value) => h('div', {class: 'quick'},
   copyable(command('/ask', {service, op: 'read'}), 'Copy read'),
   copyable(command('/ask', {service, op: 'write', value}), `Copy write ${value}`));
@@ -89,7 +89,7 @@ const CONDITIONS = {
   unreachable: 'no answer'
 };
 
-/** Shows the present state. `veiled` names the services whose answer an open question asks for. */
+/** Shows the current state. `veiled` has the services whose answers are hidden, because the tour asks about them. */
 export function draw(stage, store, veiled) {
   for (const service of store.services) drawService(stage, store, service, veiled.has(service.name));
   for (const node of store.hello.nodes.filter(node => node.kind === 'replica')) drawReplica(stage, store, node, veiled);
@@ -105,7 +105,7 @@ export function draw(stage, store, veiled) {
                                    : 'Messages in slow motion');
 }
 
-/** The values of a read; of a conflict all of them. */
+/** The values in the answer of a read: one, all values of a conflict, or none. */
 export function valuesOf(answer) {
   if (!answer || (answer.status !== 200 && !answer.conflicts?.length)) return [];
   return answer.conflicts?.length > 1 ? answer.conflicts.map(value => value?.base64 ?? value) : [answer.value];
@@ -114,7 +114,7 @@ export function valuesOf(answer) {
 function drawService(stage, store, service, veiled) {
   const quarter = $(`[data-service="${service.name}"]`, stage), state = store.state?.nodes[service.name];
   const answer = store.lastRead(service.name), pips = store.pips(service.name), up = pips.filter(Boolean).length;
-  // A service that has not been asked yet is not known to be silent.
+  // A service that has not been asked yet must not be shown as refusing.
   const known = Boolean(state) && (state.ready !== null || state.process !== 'running');
   const node = $('.service', quarter), silent = known && (!state.canWrite || state.process !== 'running');
   attribute(node, 'data-process', state?.process ?? 'unknown');
@@ -138,7 +138,7 @@ function drawService(stage, store, service, veiled) {
     `${service.name}, ${state?.process ?? 'unknown'}, reaches ${up} of ${pips.length} copies. Menu`);
 }
 
-/** One button per value of a conflict: each site may keep each of them. */
+/** One button per value of a conflict, which resolves the conflict to that value. */
 function drawResolve(root, name, values) {
   if (!root) return;
   root.hidden = values.length < 2;

@@ -1,4 +1,5 @@
-// Menus of links, cables, sites and nodes: by click, Enter or Space; arrow keys move, Escape closes.
+// The menus of links, cables, sites and nodes. A click, Enter or Space opens one. Arrow keys move the focus within it.
+// Escape closes it.
 
 import {act, ask, compareAndSet, readOnly, resolve} from './actions.mjs';
 import {$, h, mayMiss, tag} from './dom.mjs';
@@ -52,7 +53,7 @@ export function open(target, content) {
   if (readOnly() && !$('.typed', menu()))
     menu().append(h('p', {class: 'muted'}, 'Compose has no command for this: it cuts sites, stores and nodes.'));
   menu().hidden = false;
-  // Measured in a corner: at its last place the window's edge may have squeezed it.
+  // Measure the menu in a corner. At its last place, the edge of the window may have made it smaller.
   Object.assign(menu().style, {maxHeight: '', left: '0px', top: '0px'});
   const own = menu().getBoundingClientRect();
   const {x, y} = innerWidth <= NARROW_PX ? outside(rowOf(target, name), own) : beside(target, own);
@@ -61,7 +62,7 @@ export function open(target, content) {
   menu().querySelector('button, input')?.focus({preventScroll: true});
 }
 
-/** Below the target if there is room, else above it. */
+/** The place of the menu: below the target if there is room, else above it. */
 function beside(target, own) {
   const box = target.getBoundingClientRect();
   const x = Math.max(8, Math.min(box.left + Math.min(box.width, 140) / 2, innerWidth - own.width - 8));
@@ -72,7 +73,7 @@ function beside(target, own) {
   };
 }
 
-/** On a phone: the part of the map that the menu changes, both sites of one store, must stay visible. */
+/** The part of the page that a menu must not cover on a phone: both sites of the store that the menu changes. */
 function rowOf(target, name) {
   const group = store.node(name.split('>')[0])?.group ?? (name === 'cp' || name === 'ap' ? name : null);
   const parts = group && target.closest('#stage') ? [...document.querySelectorAll(`.quarter.${group}`)] : [target];
@@ -80,7 +81,7 @@ function rowOf(target, name) {
   return {top: Math.min(...boxes.map(box => box.top)), bottom: Math.max(...boxes.map(box => box.bottom))};
 }
 
-/** Above or below a row, where there is more room; scrolls if both are too small. */
+/** The place of the menu on a phone: above or below `row`. Scrolls if both places are too small. */
 function outside(row, own) {
   const floor = innerHeight - ($('#dock')?.offsetHeight ?? 0) - 8, width = document.documentElement.clientWidth;
   const x = Math.max(8, (width - own.width) / 2);
@@ -99,7 +100,7 @@ function outside(row, own) {
 
 const title = (words, note) => [h('h3', {}, words), note && h('p', {class: 'muted'}, note)];
 
-/** A button, or without a token the command to type; in a replay nothing. */
+/** A button that sends an action. On a read-only page, the command to type. In a replay, null. */
 export function item(words, path, body, name) {
   if (isReplay) return null;
   if (readOnly()) return typed(words, path, body);
@@ -133,7 +134,7 @@ function delaySlider(body, current, name) {
   return h('label', {class: 'slide'}, 'Delay each way', slider, shown);
 }
 
-/** A delay of 0 removes the delay of these links, and no cut. */
+/** A delay of 0 removes the delay of these links. It does not heal a cut. */
 export const setDelay = (body, ms) => act('/actions/cut', {...body, mode: `delay=${ms}ms`});
 
 function linkMenu(id) {
@@ -196,7 +197,7 @@ function nodeMenu(name) {
   ];
 }
 
-/** What the lab reports about a node, with the terms explained. */
+/** Facts about a node from the event `state`, with explanations of the terms. */
 function facts(node) {
   const state = store.state?.nodes[node.name];
   if (!state) return null;

@@ -1,16 +1,16 @@
-// Messages that travel along the links: real ones, sampled, in slow motion.
+// Draws messages that move along the links: a sample of the real messages, in slow motion.
 
 import {look, s} from './dom.mjs';
 
 const HOP_MS = 560;
 const CLIENT_MS = 320;
 const MAX_FLYING = 90;
-// Probes and other background work of the services leave room for the messages of requests.
+// While more messages than this move, messages of background work are left out. So those of requests have room.
 const MAX_BACKGROUND = 30;
 
-/** Starts and moves the messages. Paths come from the wires. */
+/** Starts and moves the messages. `wires` has the paths of the links. */
 export class Motion {
-  /** @param clock the time that messages fly by, in milliseconds. */
+  /** @param clock returns the time in milliseconds. It decides where each message is. */
   constructor(wires, clock) {
     this.wires = wires;
     this.clock = clock;
@@ -21,7 +21,7 @@ export class Motion {
 
   get layer() { return this.wires.messages; }
 
-  /** @param ageMs how long the messages have been flying. */
+  /** @param ageMs how long ago the messages started to move. */
   addMessages(list, ageMs = 0) {
     if (this.calm.matches || document.hidden) return;
     const now = this.clock() - ageMs;
@@ -40,7 +40,7 @@ export class Motion {
     while (this.commands.size > 500) this.commands.delete(this.commands.keys().next().value);
   }
 
-  /** The client's own hops: the request, then the answer. */
+  /** Adds the messages between client and service: the request, and later the answer. */
   addAnswers(list) {
     if (this.calm.matches || document.hidden) return;
     const now = this.clock();
@@ -68,7 +68,7 @@ export class Motion {
     this.flying.push({id, start, lasts, back, held, node});
   }
 
-  /** Moves all messages; called once a frame. */
+  /** Moves all messages. Called once per frame. */
   frame() {
     const now = this.clock();
     this.flying = this.flying.filter(one => {

@@ -1,23 +1,23 @@
-// The controls of a replay under the map, and the present step of the drill in large type.
+// The controls of a replay below the map, and the current step of the drill above the map.
 
 import {$, attribute, h, show, text} from './dom.mjs';
 import {SPEEDS} from './replay.mjs';
 
 const STEP_MS = 1_000;
 const JUMP_MS = 5_000;
-/** Steps closer than this are shown as one. */
+/** Steps that are less than this apart are shown as one step. */
 const TOGETHER_MS = 400;
-/** More steps than this have no room for their numbers. */
+/** If there are more steps than this, the timeline has no room for their numbers. */
 const MANY = 16;
-/** So long a step is shown as what happens now; then as what has happened. */
+/** A step that began longer ago than this is shown with `after:` before its text. */
 const FRESH_MS = 1_000;
-/** Longer step texts are set smaller. */
+/** Texts of steps with more characters than this have a smaller font. */
 const LONG = 44;
 
-/** A time of the run: 0.0 s, 12.3 s. */
+/** A time of the run as text: 0.0 s, 12.3 s. */
 export const clock = ms => `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
 
-/** The steps of the drill in the order of time; those at the same time are one. */
+/** The steps of the drill, ordered by time. Steps that are less than `TOGETHER_MS` apart are joined. */
 function stepsOf(recording) {
   const steps = [];
   for (const {atMs, text} of [...(recording.drill?.steps ?? [])].sort((a, b) => a.atMs - b.atMs)) {
@@ -69,7 +69,7 @@ export function build(root, player, recording) {
   document.addEventListener('keydown', event => press(event, player));
 }
 
-/** Faults as bands and steps as numbered ticks, at their times. */
+/** The marks on the timeline: a band per fault, and a numbered tick per step. */
 function marks(player, recording) {
   const percent = ms => `${Math.min(100, Math.max(0, ms / player.durationMs * 100))}%`;
   const place = (element, fromMs, toMs) => {
@@ -85,7 +85,7 @@ function marks(player, recording) {
   ];
 }
 
-/** The steps as buttons that go to their time. */
+/** A button per step, which moves the replay to the time of the step. */
 function steps(player, recording) {
   const list = stepsOf(recording);
   return h('ol', {class: `script${list.length > MANY ? ' many' : ''}`, 'aria-label': 'Steps of the drill'},
@@ -107,7 +107,7 @@ function press(event, player) {
     player.seek(0);
   else if (event.key === 'End')
     player.seek(player.durationMs);
-  // A focused button or link has its own meaning of the space bar.
+  // If a button or link has the focus, the space bar activates it instead.
   else if (event.key === ' ' && !target.closest('button, a, summary, [role=button]'))
     player.toggle();
   else
@@ -115,7 +115,7 @@ function press(event, player) {
   event.preventDefault();
 }
 
-/** Shows the present time, phase and step. */
+/** Shows the current time, phase and step. */
 export function draw(root, player, recording) {
   const now = player.nowMs, phase = phaseAt(recording, now), list = stepsOf(recording);
   const at = list.findLastIndex(step => step.atMs <= now), ended = now >= player.durationMs;
@@ -140,7 +140,7 @@ export function draw(root, player, recording) {
   text($('#step .clock'), clock(now));
 }
 
-/** Scrolls the list of steps to the present one; only once, so that a reader can scroll elsewhere. */
+/** Scrolls the list of steps to the current step, but only once per step, so that a reader can scroll elsewhere. */
 function reveal(list, step) {
   const signature = `${step?.dataset.step} ${list.clientWidth}`;
   if (!step || list.revealed === signature) return;

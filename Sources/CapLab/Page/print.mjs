@@ -1,8 +1,8 @@
-// Prints a report: the tables, and a still map and charts at a telling moment, in light colours.
+// Prints a report: the tables, and the map and the charts at the end of the fault, in light colours.
 
 import {faultPhase} from './story.mjs';
 
-/** Shortly before the end of the fault, all that it does can be seen. */
+/** On paper, the map shows its state this long before the end of the fault. All effects are then visible. */
 const BEFORE_END_MS = 500;
 
 export function tellingMs({summary, durationMs}) {
@@ -10,7 +10,7 @@ export function tellingMs({summary, durationMs}) {
   return phase ? Math.max(phase.fromMs, phase.toMs - BEFORE_END_MS) : durationMs;
 }
 
-/** @param redraw draws everything at once, in the layout of the moment. */
+/** @param redraw draws everything at once. */
 export function listen(player, recording, redraw) {
   const root = document.documentElement;
   let before = null;
@@ -19,7 +19,7 @@ export function listen(player, recording, redraw) {
     player.pause();
     player.seek(tellingMs(recording));
     root.dataset.theme = 'light';
-    // The layout of the paper is measured before it is printed: the lines of the map follow its boxes.
+    // Apply the layout of the paper and draw again before printing, because the links are drawn to the measured boxes.
     document.body.classList.add('printing');
     redraw();
   });

@@ -1,16 +1,16 @@
-// What a read-only page shows in place of buttons, and of what it cannot see.
+// What a read-only page shows in place of buttons, and in place of messages that it cannot see.
 
 import {chooseKey, command} from './actions.mjs';
 import {copyable} from './commands.mjs';
 import {$, attribute, h, short} from './dom.mjs';
 
-/** Words and the command to type; null if there is no command. */
+/** Some words and the command to type; null if there is no command for the action. */
 export function typed(words, path, body) {
   const text = command(path, body);
   return text && h('div', {class: 'typed'}, h('span', {}, words), copyable(text));
 }
 
-/** The row under the map. `key` is the field of the key. */
+/** Builds the row below the map. `key` is the input field of the key. */
 export function build(root, store, key) {
   const live = store.hello.durationMs === null, watched = store.hello.messages === false;
   root.replaceChildren(h('div', {class: 'row typed-row'}, live && h('label', {}, 'Key ', key),
@@ -29,7 +29,10 @@ export function build(root, store, key) {
   if (live) propose(root, store, new URLSearchParams(location.search).get('key'));
 }
 
-/** All viewers see the same key, and any page can link to this one: `?key=NAME` adds a button that selects a key for all. */
+/**
+ * For the address `?key=NAME`, adds a button that selects this key for all viewers. Without a click the key stays,
+ * because any website can link to such an address.
+ */
 function propose(root, store, wanted) {
   if (!wanted || wanted === store.key) return;
   const button = h('button',

@@ -1,4 +1,4 @@
-// The recording inside a report: JSON, or compressed for a page that must be small. A live page has none.
+// The recording in a report: JSON, compressed by gzip if the page must be small. A live page has no recording.
 
 const element = document.getElementById('recording');
 
@@ -11,5 +11,5 @@ async function read({type, textContent}) {
 /** The recorded run, or null on a live page. */
 export const recording = element ? await read(element) : null;
 
-/** The page shows a recording: nothing can be asked or changed. */
+/** True if the page shows a recording. Then there is no lab that could answer requests or perform actions. */
 export const isReplay = recording !== null;

@@ -1,9 +1,9 @@
-// Feeds the store from a recording instead of the event stream: play, pause, seek.
+// Plays a recording: passes its events to the store, in place of the event stream of a lab.
 
 const SNAPSHOT_MS = 2_000;
-/** After a pause of the browser, such as a hidden tab, the replay goes on where it was. */
+/** The longest step of a frame. If the browser draws no frames, as in a hidden tab, the replay stops meanwhile. */
 const MAX_FRAME_MS = 250;
-/** Messages this old are still on their way in slow motion. */
+/** After a seek, messages that were sent at most this long ago are drawn, because they move in slow motion. */
 const IN_FLIGHT_MS = 1_000;
 
 export const SPEEDS = [1, 2, 5];
@@ -13,7 +13,7 @@ export class Player extends EventTarget {
   playing = false;
   speed = 1;
   nowMs = 0;
-  /** The time that messages fly by: it stands still in a pause, and does not depend on the speed. */
+  /** The clock of `Motion`. It stops during a pause, and does not depend on the speed of the replay. */
   flightMs = 0;
 
   constructor(recording, store) {
@@ -31,7 +31,7 @@ export class Player extends EventTarget {
     store.emit('begin', store.hello);
   }
 
-  /** Plays everything once without drawing, for snapshots and for what the charts show of the whole run. */
+  /** Plays all events once without drawing, to collect snapshots, and the faults and figures of the whole run. */
   index() {
     const {store} = this;
     store.quiet = true;
@@ -55,9 +55,9 @@ export class Player extends EventTarget {
     this.next += 1;
   }
 
-  /** All faults and seconds of the run, for charts of the whole run. */
+  /** All faults and the figures of all seconds, for the charts. */
   get run() {
-    // A new viewer also gets the minute before the recording.
+    // Leave out the minute before the recording, which is part of the first events.
     const rows = [...this.rows.values()].filter(row => row.tMs > 0);
     return {durationMs: this.durationMs, faults: [...this.faults.values()], rows};
   }
@@ -80,7 +80,7 @@ export class Player extends EventTarget {
     this.tell('change');
   }
 
-  /** Goes to a time, from the nearest snapshot before it. */
+  /** Moves to a time, from the last snapshot before it. */
   seek(toMs) {
     const {store} = this, target = Math.min(this.durationMs, Math.max(0, toMs));
     const snapshot = this.snapshots.findLast(one => one.tMs <= target) ?? this.snapshots[0];
@@ -95,7 +95,7 @@ export class Player extends EventTarget {
   }
 
   applyUntil(target) {
-    // What a new viewer gets first belongs to the beginning, whatever its time is.
+    // Always apply `hello` and the events before it, even if their times are later than `target`.
     while (this.next < this.events.length && (this.events[this.next][0] <= target || !this.store.hello)) {
       this.apply(this.events[this.next]);
     }
@@ -103,7 +103,7 @@ export class Player extends EventTarget {
     this.store.replayMs = target;
   }
 
-  /** The messages that are still flying at this time, each with its age. */
+  /** The events with messages that are still moving at this time, each with its age. */
   inFlight() {
     const flying = [];
     for (let at = this.next - 1; at >= 0 && this.events[at][0] > this.nowMs - IN_FLIGHT_MS; at -= 1) {
@@ -113,7 +113,7 @@ export class Player extends EventTarget {
     return flying;
   }
 
-  /** Moves on by the time since the last frame. */
+  /** Advances the replay by the time since the last frame. */
   frame(now) {
     const elapsed = Math.min(MAX_FRAME_MS, now - (this.frameMs ?? now));
     this.frameMs = now;

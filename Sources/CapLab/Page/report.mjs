@@ -1,4 +1,4 @@
-// The report on a recorded run: title, what it shows, what each store kept, all figures, the data.
+// The report on a recorded run: title, summary, the promises that each store kept, all figures, the data.
 
 import {$, count, duration, h, mayMiss, millis} from './dom.mjs';
 import {faultPhase, kept, percent, share, slower, story} from './story.mjs';
@@ -9,15 +9,18 @@ const PHASES = {
   during: 'during',
   after: 'after'
 };
-/** Below it, a cell is shaded: a share of answered requests. */
+/** If a smaller share of requests than this was answered, the cell is shaded. */
 const FULL = .99;
 
-/** In the order of the map: CP above AP, east before west. */
+/** The services in the order of the map: CP above AP, east before west. */
 const inOrder = services => [...services].sort((a, b) => b.group.localeCompare(a.group) ||
   a.site.localeCompare(b.site));
 const placeOf = service => `${service.group.toUpperCase()} ${service.site}`;
 
-/** A cell of a promise: true kept, false given up (or broken: `violated`), null not known. */
+/**
+ * A cell of a promise. `holds`: true if the store kept it, false if not, null if unknown. `look` of a promise that was
+ * not kept: `lost` if the store gives it up as CAP allows, `violated` if it must keep it.
+ */
 const cell = (holds, yes, no, small, name, look = 'lost') =>
   h('td', {class: holds === false ? look : null, 'data-kept': name, 'data-holds': String(holds)},
     h('span', {class: 'verdict-mark'}, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`),
@@ -26,7 +29,7 @@ const cell = (holds, yes, no, small, name, look = 'lost') =>
 const LETTERS = 'C, consistency: all readers see one value. A, availability: every request gets an answer. ' +
   'P, partition: the sites cannot reach each other. During P, a store keeps C or A.';
 
-/** What the columns of the figures count, where the name alone does not say it. */
+/** What the columns of the figures count, for those whose names do not explain it. */
 const MEANINGS = [
   ['refused', 'the service replied that it cannot answer now, and did nothing'],
   [
@@ -63,7 +66,7 @@ export function build(recording) {
       ([name, words]) => h('div', {}, h('dt', {}, name), h('dd', {}, words)))));
 }
 
-/** Long numbers in a sentence with separators, as everywhere else. */
+/** A sentence in which long numbers have separators, such as 12,345. */
 const grouped = words => words?.replace(/\b\d{4,}\b/g, digits => Number(digits).toLocaleString('en'));
 
 function linearizable({linearizable: holds, linearizableDetail}) {
@@ -72,16 +75,16 @@ function linearizable({linearizable: holds, linearizableDetail}) {
   return cell(holds, 'always', 'broken', small, 'cp-one-value', 'violated');
 }
 
-/** A row that holds for the whole run. */
+/** A row of the promises that has one cell for the whole run. */
 const wide = (holds, head, words, small, name) => h('tr', {}, h('th', {scope: 'row'}, head),
   h('td', {colspan: 2, class: holds === false ? 'violated' : null, 'data-kept': name, 'data-holds': String(holds)},
     h('span', {class: 'verdict-mark'}, holds === null ? '– nothing to check' : words), h('small', {}, small)));
 
-/** A replica that does not sync every write to its disk may lose the last ones when it is killed. */
+/** Words about lost writes that are no violation: a killed replica may lose writes that it has not synced to disk. */
 const lostWithReplicas = ({lostWithReplicas: number}) =>
   number > 0 && `; ${number.toLocaleString('en')} more went with killed replicas that had not synced them to disk`;
 
-/** What each store kept and what it gave up, while the fault lasted. */
+/** A table of the promises that each store kept and did not keep during the fault. */
 function promises(summary) {
   const at = faultPhase(summary), cp = kept(summary, 'cp', at), ap = kept(summary, 'ap', at);
   const available = (store, name) => cell(!store.short.length, 'always', 'not always',
@@ -110,7 +113,7 @@ function promises(summary) {
         agreed ? 'all AP copies hold the same values, conflicts included' : 'the AP copies were not equal before the end', 'converged')));
 }
 
-/** The share of answered requests, by service and phase, with its price beneath. */
+/** The share of answered requests by service and phase. Below each share: errors, refusals, staleness and latency. */
 function answered(summary) {
   return h('table', {class: 'answered'},
     h('thead', {}, h('tr', {}, h('td', {}, 'answered'),
@@ -127,7 +130,7 @@ function answered(summary) {
       })))));
 }
 
-/** What the answers cost: refusals, staleness, waiting. */
+/** The text below a share of answered requests. */
 function priceOf(phase, before, name) {
   const slow = slower(phase, before);
   return [
@@ -161,7 +164,7 @@ function leftOut({leftOut}) {
     count(leftOut.answers, 'answer')} of the load; the figures count all of them.`;
 }
 
-/** Gives the recording as a file. The link's address lives only as long as the page. */
+/** Downloads the recording as a file. */
 function download(event, recording) {
   const link = event.currentTarget;
   link.download = `${recording.drill.name}.json`;

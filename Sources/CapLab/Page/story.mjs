@@ -1,8 +1,8 @@
-// The figures of a recorded run in words: shares, and the sentence that says what the run shows.
+// Describes a recorded run in words: shares of answered requests, latencies, and a summary in one sentence.
 
 import {count, duration, millis} from './dom.mjs';
 
-/** A latency is worth a word if it is this much longer than before the fault. */
+/** The summary mentions a latency if it is this many times as long as before the fault, and longer than `SLOWER_MS`. */
 const SLOWER_TIMES = 3;
 const SLOWER_MS = 50;
 const LATENCIES = [['p50Ms', 'median'], ['p99Ms', 'p99']];
@@ -26,14 +26,14 @@ export function percent(value) {
   return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
 }
 
-/** The latency that is clearly longer in a phase than before the fault: of most requests, else of the slowest. */
+/** The latency that is much longer in a phase than before the fault: the median, else the p99; null if none is. */
 export function slower(phase, before) {
   const found = phase !== before && before && LATENCIES.find(([field]) => before[field] !== null &&
     phase[field] > SLOWER_MS && phase[field] > SLOWER_TIMES * before[field]);
   return found ? {word: found[1], ms: phase[found[0]], beforeMs: before[found[0]]} : null;
 }
 
-/** Of one store in one phase: the sites that did not answer all, the oldest answer, the slowest service. */
+/** For one store in one phase: the sites that did not answer all requests, the highest staleness, the slowest site. */
 export function kept(summary, group, phase) {
   const services = summary.services.filter(service => service.group === group && service.phases[phase]);
   const asked = services.filter(service => service.phases[phase].requests > 0);
@@ -63,7 +63,7 @@ function answered({short, slowest}) {
 const part = ({share, at}) => share > 0 ? `${share < .5 ? 'only ' : ''}${percent(share)} of the requests ${at}`
                                         : `no request ${at}`;
 
-/** One sentence for a reader who knows nothing of the run. */
+/** The summary of the run in one sentence. */
 export function story({summary, drill}) {
   const at = faultPhase(summary), phase = summary.phases[at];
   const hasFault = (drill?.steps ?? []).some(step => !step.text.startsWith('write '));

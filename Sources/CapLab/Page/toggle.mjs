@@ -1,7 +1,7 @@
-// Cuts and heals in turn. A press acts on the state that the press before it has left, not on the one that is drawn.
+// A button that cuts and heals alternately. Each press waits for the report on the one before it.
 
 const REPORT_MS = 1_500;
-/** A reader who presses faster than the lab acts gets no long series of cuts. */
+/** Further presses are ignored while this many wait, so that fast presses do not cause a long series of cuts. */
 const MAX_WAITING = 4;
 
 /** Performs one press after the other. */
@@ -10,8 +10,8 @@ export class Toggle {
   waiting = 0;
 
   /**
-   * @param store dispatches `state` when the lab has reported its links
-   * @param isCut whether the links are cut, as last reported
+   * @param store dispatches `state` when the lab has reported the states of its links
+   * @param isCut returns true if the links are cut according to the last report
    * @param perform cuts or heals: `(wasCut) => promise`
    */
   constructor(store, isCut, perform) { Object.assign(this, {store, isCut, perform}); }
@@ -26,11 +26,11 @@ export class Toggle {
 
   async one() {
     const wasCut = this.isCut();
-    // A failed action is reported where it was sent, and changes nothing.
+    // `perform` itself shows the error of a failed action. Do not wait then, because nothing has changed.
     if (await this.perform(wasCut)) await this.reported(() => this.isCut() !== wasCut);
   }
 
-  /** Waits until the lab reports the change; not for ever, because another viewer may have undone it. */
+  /** Waits until the lab reports the change, but at most `REPORT_MS`, because another viewer may have undone it. */
   reported(holds) {
     if (holds()) return;
     return new Promise(resolve => {

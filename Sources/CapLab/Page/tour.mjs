@@ -1,4 +1,4 @@
-// The tour: one sentence and one question per step. Its actions and requests are real, and so are the answers it shows.
+// The tour: one sentence and one question per step. It sends real actions and requests, and shows real answers.
 
 import {act, ask, command, readOnly, resolve} from './actions.mjs';
 import {outcome} from './answers.mjs';
@@ -18,7 +18,7 @@ const steps =
   chapters.flatMap((chapter, number) => chapter.steps.map((step, index) => ({...step, chapter, number, index})));
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-/** The state of the tour. `progress` has what each step has done in this run. */
+/** The tour and its state. `progress` has the state of each step since the last restart. */
 export class Tour {
   constructor(root, store, changed) {
     Object.assign(this, {root, store, changed});
@@ -50,10 +50,10 @@ export class Tour {
   get state() { return this.progress[this.at]; }
   get started() { return this.at > 0 || this.state.picked !== null; }
 
-  /** The services whose answers the open question asks for. */
+  /** The services whose answers are hidden, because an open question asks about them. */
   veiled() {
     if (!this.started || readOnly() || this.finished) return new Set();
-    // What the next step asks for stays hidden after this answer.
+    // Answers that the next step asks about stay hidden after this step is answered.
     if (this.state.revealed) return new Set(this.progress[this.at + 1]?.revealed ? [] : this.step.veilAfter ?? []);
     return new Set(this.step.veil ?? []);
   }
@@ -114,7 +114,7 @@ export class Tour {
       if (!item[name]) continue;
       if (name === 'key' && item.key.key === this.store.key) return;
       await act(path, item[name]);
-      // The following requests use the key that the page shows.
+      // Wait until the page shows the new key, because the following requests use the shown key.
       for (let tries = 0; name === 'key' && this.store.key !== item.key.key && tries < 20; tries += 1) await sleep(100);
       return;
     }
@@ -138,7 +138,7 @@ export class Tour {
     this.changed();
   }
 
-  /** Starts what an earlier step or a reader has killed or paused. */
+  /** Starts the processes that an earlier step or the reader has killed, and resumes those that are paused. */
   async startAll() {
     for (const [node, {process}] of Object.entries(this.store.state?.nodes ?? {})) {
       if (process === 'ended') await act(PATHS.process, {node, do: 'start'});
@@ -146,7 +146,7 @@ export class Tour {
     }
   }
 
-  /** The choice that the real answers make true; without requests, the one that the theory predicts. */
+  /** The index of the choice that the real answers make right. Without requests, the one that the theory predicts. */
   right(step, state) {
     const expected = step.choices.findIndex(choice => choice.expected);
     if (readOnly() || !step.choices.some(choice => choice.when)) return expected;
@@ -219,7 +219,7 @@ export class Tour {
       state.revealed && h('p', {class: 'why'}, step.why));
   }
 
-  /** Read-only: what to type. */
+  /** On a read-only page: the commands to type in place of a list of actions and requests. */
   typed(list) {
     const bodies = list.filter(item => !item.startAll).flatMap(item => {
       const name = Object.keys(PATHS).find(one => item[one]);

@@ -1,4 +1,4 @@
-// The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
+// The verdict: the results of the checkers on the last operations. Promises that a store does not keep are shaded.
 
 import {h, show, count, seconds, short} from './dom.mjs';
 import {bySeverity} from './faults.mjs';
@@ -6,7 +6,7 @@ import {isReplay} from './recording.mjs';
 import {explained} from './terms.mjs';
 import * as violations from './violations.mjs';
 
-/** The letter of CAP in bold. */
+/** A word with its first letter in bold: C, A or P. */
 const initial = (word, name) => {
   const element = explained('', name);
   element.replaceChildren(h('b', {}, word[0]), word.slice(1));
@@ -16,8 +16,8 @@ const initial = (word, name) => {
 const percent = share => `${Math.floor(share * 100)}\u00a0%`;
 
 /**
- * One cell: true keeps the promise, false loses it as CAP allows, null is not known. A fault is a promise that the
- * store must keep always.
+ * A cell of a promise. `holds`: true if the store keeps it now, false if not, null if unknown. `fault`: true if the
+ * store must always keep this promise; false if it may give it up, as CAP allows.
  */
 const cell = (holds, yes, no, small, name, fault = false) => h(
   'td', {
@@ -49,7 +49,7 @@ function available(group, name, veiled, since) {
 const WINDOW_MS = 10_000;
 const BEGAN = {cut: 'cut', unreachable: 'cut', oneWay: 'cut', slow: 'delay', down: 'failure', paused: 'pause'};
 
-/** From when on the answers count: the last 10 s, or the last change of the faults if that is less long ago. */
+/** The window of the counted answers in words: the last 10 s, or the time since the last change of the faults. */
 function since(store) {
   const fromMs = store.verdict?.window?.faultsChangedMs ?? null, lastsMs = store.nowMs - fromMs;
   if (fromMs === null || lastsMs >= WINDOW_MS) return 'last 10 s';
@@ -59,18 +59,18 @@ function since(store) {
   return `since the ${word}, ${seconds(lastsMs).replaceAll(' ', '\u00a0')}`;
 }
 
-/** Up to three keys by name, and how many more there are. */
+/** The names of up to three keys, and the number of further ones. */
 function named(keys, total = keys.length) {
   const names = keys.slice(0, 3).map(key => short(key, 12)), rest = total - names.length;
   if (!names.length) return count(total, 'key');
   return rest > 0 ? `${names.join(', ')} and ${rest.toLocaleString('en')} more` : listed(names);
 }
 
-/** `a`, `a and b`, `a, b and c`. */
+/** Names as text: `a`, `a and b`, `a, b and c`. */
 const listed = names =>
   names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0] ?? '';
 
-/** The copies that do not answer, so that nothing can be said about what they hold. */
+/** The AP copies that do not answer, in words; 0 if all answer. */
 function silent(store) {
   const names = store.replicas('ap')
                   .filter(({name}) => store.copies?.copies?.[name]?.reachable === false)
@@ -92,7 +92,7 @@ function agrees(store, verdict, veiled) {
                : cell(true, 'yes', '', 'copies equal now', 'ap-agrees');
 }
 
-/** One line that says where P stands. */
+/** The line about partitions: whether one exists now. */
 function partition(store) {
   const cables = ['cp', 'ap'].map(group => store.cable(group));
   if (!store.knowsDirections && cables.some(cable => cable.cut !== 'no')) {

@@ -1,14 +1,14 @@
-// What the checkers found: the operations that contradict each other, in one sentence and as bars in the diagram.
+// Violations that the checkers found: the contradicting operations in one sentence, and as bars in the diagram.
 
 import {count, h, s, short} from './dom.mjs';
 
-/** The violations that the reader has dismissed, by number. */
+/** The ids of the violations that the reader has dismissed. */
 const dismissed = new Set();
 
-/** What is still to be shown, the oldest first. */
+/** The violations that the reader has not dismissed, the oldest first. */
 export const current = store => (store.verdict?.violations ?? []).filter(one => !dismissed.has(one.id));
 
-/** The operations of a violation, with the members of an answer. */
+/** The operations of a violation as answers, so that the diagram can draw them. */
 export const operations = violation => violation.operations.map(operation => ({
   ...operation,
   by: 'page',
@@ -24,19 +24,19 @@ const capital = words => words[0].toUpperCase() + words.slice(1);
 const ended = operation => operation.tMs + operation.tookMs;
 const versioned = operation => operation.version === null ? '' : ` (version ${operation.version})`;
 
-/** Seconds on the lab's clock, with as many digits as tell two times apart. */
+/** A time on the lab's clock in seconds, with enough digits to differ from the other time. */
 function clock(ms, other) {
   const digits = [1, 2, 3].find(one => (ms / 1000).toFixed(one) !== (other / 1000).toFixed(one)) ?? 3;
   return `${(ms / 1000).toFixed(digits)} s`;
 }
 
-/** What an operation did, such as `the write of bob (version 2)`. */
+/** A change in words, such as `the write of “bob” (version 2)`. */
 function deed(operation) {
   if (operation.op === 'delete') return `the delete${versioned(operation)}`;
   return `the write of ${value(operation.sent)}${versioned(operation)}`;
 }
 
-/** One sentence: who did what when, and what it contradicts. */
+/** The violation in one sentence: site, operation and time, and what it contradicts. */
 export function sentence(store, violation) {
   const site = operation => store.node(operation.service)?.site ?? operation.service;
   const last = violation.operations.at(-1), first = violation.operations[0];
@@ -87,15 +87,15 @@ export function note(store, violation, changed, more) {
   ];
 }
 
-/** What a bar says: the claim that the store made by its answer. */
+/** The text in a bar: the value that was read, or that a change was acknowledged. */
 const claim = operation => operation.op === 'read' ? `read ${value(operation.value)}` : 'acknowledged';
 
 /**
- * The marks in the diagram: a bar per operation in the lane of its client, and a line between those that contradict
- * each other. Of a lost write, a cross in the lane of each copy.
- * @param spans the operations with their horizontal places, in order
- * @param Y the height of a lane
- * @returns what belongs under the arrows, and what belongs above them
+ * The marks in the diagram: a bar per operation in the lane of its client, and a line from each bar to the last one,
+ * which the others contradict. For a lost write, a cross in the lane of each copy.
+ * @param spans the operations with their horizontal positions, in order
+ * @param Y returns the vertical position of a lane
+ * @returns `under`: the marks below the arrows, `above`: the marks above them
  */
 export function marks(store, violation, spans, Y, width) {
   const under = [], above = [], isLost = violation.kind === 'lost-write';

@@ -1,11 +1,11 @@
-// The links of the map: paths measured from the nodes, cuts, delays, breakers, and one rift if the sites are cut off.
+// Draws the links between the nodes of the map, with cuts, delays and breakers, and a rift if the sites are cut off.
 
 import {$, h, s, seconds, show} from './dom.mjs';
 
 const STRAND = 7;
 const LEVER = 22;
 
-/** Draws the links. `paths` has one entry per link, and one per service for its clients. */
+/** Draws the links. `paths` has the path of each link, and per service the path from its client. */
 export class Wires {
   constructor(stage, store) {
     this.stage = stage;
@@ -100,7 +100,7 @@ export class Wires {
     const fault = this.store.link(link.id), point = element.getPointAtLength(length / 2);
     const lost = [fault.toReplica.cut, fault.toService.cut], isUnknown = !this.store.knowsDirections,
           delay = Math.max(fault.toReplica.delayMs, fault.toService.delayMs);
-    // Beside the replica, where the label covers neither names nor values.
+    // The label is beside the replica, where it covers neither names nor values.
     const beside = {x: other.x, y: this.narrow ? (own.b + other.t) / 2 : other.y > own.y ? other.b + 9 : other.t - 9};
     parts.push(s(
       'path', {class: `link ${
@@ -137,7 +137,7 @@ export class Wires {
     this.hit(link, path.d);
   }
 
-  /** Transparent and wide, so that a link is easy to click and to reach by keyboard. */
+  /** Adds a wide transparent path over a link, so that the link is easy to click. The keyboard can reach it too. */
   hit(link, d) {
     let path = this.hits.querySelector(`[data-link="${CSS.escape(link.id)}"]`);
     if (!path) {
@@ -156,7 +156,7 @@ export class Wires {
     path.setAttribute('aria-label', `Link ${link.service} to ${link.replica}, ${state}. Menu`);
   }
 
-  /** One switch per link of a service to the other site: side by side, because each link works without the other. */
+  /** Draws one switch per link of a service to the other site. They are side by side, because each works alone. */
   trunkBreaker(service, nodes, east, y, parts) {
     if (this.narrow) return;
     const connections = this.store.state?.nodes[service.name]?.connections ?? {};
@@ -171,10 +171,10 @@ export class Wires {
         const d = `M${x - 20} ${y}L${x - 15} ${at}H${x - 11}M${x + 11} ${at}H${x + 15}L${x + 20} ${y}`;
         parts.push(s('path', {class: 'link', d}));
       }
-      // The arms of two switches open away from each other.
+      // The arms of two switches open in opposite directions, so that they do not overlap.
       parts.push(lever(x, at, sign, states[index], name, LEVER, side > 0 ? 1 : -1));
       if (isCalm) return;
-      // Beside the switch, above or below the cable: no line passes there.
+      // The name is beside the switch, above or below the cable, where no line is drawn.
       const label = side === 0 ? {x, y: y + 17} : {x: x - sign * 27, y: side < 0 ? y - 9 : y + 18};
       parts.push(s('text', {class: 'breaker-name', ...label}, name));
     });
@@ -245,7 +245,7 @@ function hatch() {
 const cross = (x, y, r) =>
   s('path', {class: 'cross', d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`});
 
-/** In place of a cross: it is not known which direction is lost. */
+/** A question mark in place of a cross: it is unknown which direction is lost. */
 const unknown = (x, y) => s('text', {class: 'unknown-mark', x, y: y + 6}, '?');
 
 function rift(left, right, top, bottom, both, group, isUnknown) {
@@ -284,7 +284,7 @@ function oneWay(left, right, y, lost) {
 /** How far the arm of a breaker is open, in radians. */
 export const LEVER_ANGLE = {closed: 0, half_open: .38, open: .85};
 
-/** A circuit breaker drawn as a switch. Half open, its arm is dashed. @param turn -1 opens upwards, 1 downwards. */
+/** A circuit breaker as a switch; half open, its arm is dashed. @param turn -1 if the arm opens upwards, else 1. */
 function lever(x, y, sign, state, replica, w = LEVER, turn = -1) {
   const angle = turn * (LEVER_ANGLE[state] ?? 0), x0 = x - sign * w / 2;
   const words = {

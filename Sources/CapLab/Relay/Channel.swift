@@ -3,8 +3,9 @@ import DequeModule
 /// One direction of a relayed connection: the bytes on their way from one socket to the other.
 ///
 /// Bytes keep their order. They are delayed by ``delayNs``, and stay here while a fault holds the direction. The end of
-/// the stream (FIN) or a reset is forwarded after these bytes, but a reset discards held bytes. The channel holds at
-/// most ``capacityBytes``. When it is full, the relay stops reading, and TCP's flow control stops the sender.
+/// the stream (FIN) is forwarded after these bytes. A reset is forwarded after delayed bytes, but discards held bytes.
+/// The channel holds at most ``capacityBytes``. When it is full, the relay stops reading, and TCP's flow control stops
+/// the sender.
 struct Channel {
     enum Ending: Equatable {
         case finished, reset
@@ -44,7 +45,7 @@ struct Channel {
     /// How many more bytes may be appended now.
     var roomBytes: Int { ending == nil ? Self.capacityBytes - bufferedBytes : 0 }
     var hasEnded: Bool { ending != nil }
-    /// True if nothing is buffered, held or delayed, so that bytes may be sent without storing them.
+    /// True if no bytes are buffered, held or delayed, so that new bytes may be sent without storing them first.
     var isClear: Bool { bufferedBytes == 0 && !isHeld && delayNs == 0 && ending == nil && !isDone }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer, nowNs: UInt64) {

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// One timer for several deadlines: it fires at the earliest of those that were set after it last fired.
+/// One timer for several deadlines. It fires at the earliest deadline, and then forgets all of them.
 struct EarliestTimer {
     private var timer: LoopTimer?
     private var deadlineNs = UInt64.max

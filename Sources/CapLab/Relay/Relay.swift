@@ -4,10 +4,10 @@ import Glibc
 /// The relay of one link. A service connects to the relay's port, and the relay connects to the replica. The relay
 /// applies the faults of the link.
 final class Relay: DescriptorHandler {
-    /// The most connections, more than a service opens. Further ones are reset.
+    /// The most connections at the same time: more than a service opens. Further ones are reset.
     static let maxConnections = 256
-    /// The usual ``orphanLifeMs``. A kernel with `tcp_orphan_retries` 8 retransmits for about 100 s after a process has
-    /// closed its end.
+    /// The default of ``orphanLifeMs``. A kernel with `tcp_orphan_retries` 8 retransmits for about 100 s after a
+    /// process has closed its end.
     static let standardOrphanLifeMs: UInt64 = 100_000
     /// The most bytes of one read. All connections of a relay share the buffer.
     private static let scratchBytes = 64 << 10

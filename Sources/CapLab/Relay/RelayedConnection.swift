@@ -64,8 +64,8 @@ final class RelayedConnection {
     /// Handles an event of the socket from which bytes in `direction` arrive.
     private func handle(_ events: UInt32, from direction: Directions) {
         if phase == .connecting, direction == .toService {
-            // The service's connection has already been accepted, so the relay can no longer refuse it. It resets it
-            // instead.
+            // The service's connection has already been accepted, so the relay can no longer refuse that connection,
+            // and resets it instead.
             guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -136,7 +136,7 @@ final class RelayedConnection {
             pump(.toService)
         } else if phase == .waiting, channels.toReplica.hasEnded {
             // The service has closed a connection that was never established. A kernel would forget such a connection
-            // too.
+            // too, and the replica would never see it.
             return close(reset: false)
         }
         guard phase != .closed else { return }
@@ -192,9 +192,10 @@ final class RelayedConnection {
         }
     }
 
-    /// Limits the life of a connection that the service has closed. It may still have requests to forward, or answers
-    /// that nobody will read. It lives as long as a kernel keeps an orphaned connection. After that time, the replica
-    /// gets a reset as soon as the link lets it pass.
+    /// Limits the life of a connection after the service has closed its end. Until the limit, the relay forwards the
+    /// remaining requests, and waits until the replica closes its end too. The limit is the time for which a kernel
+    /// keeps an orphaned connection, see ``Relay/orphanLifeMs``. After it, the replica gets a reset as soon as the
+    /// faults of the link let it pass.
     private func limitOrphans() {
         guard orphanTimer == nil, channels.toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in

@@ -3,7 +3,8 @@ import FoundationEssentials
 
 /// Runs a check and writes its report, whether the guarantees held or not. An interrupted check has no report.
 final class CheckRun {
-    /// The report shows events only up to this time, because more would not fit. The summary covers the whole run.
+    /// The report shows events only up to this time, because more events would make it too large. The summary covers
+    /// the whole run.
     private static let maxEventsMs = 120_000
     /// For how long after the faults the report continues to show events, such as the reads after the heal.
     private static let afterMs = 5_000

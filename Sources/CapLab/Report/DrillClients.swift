@@ -4,8 +4,8 @@ import EventLoop
 /// The clients of a drill at all four services. Most of them generate the load. In addition, one simulated person per
 /// service reads and writes the drill's key.
 ///
-/// They are clients of `caplab check` and send one request at a time, so that the checkers can judge their histories.
-/// Confined to the thread of the lab's reactor.
+/// They are the same clients as in `caplab check`. Each sends one request at a time, so that the checkers can judge the
+/// history. Confined to the thread of the lab's reactor.
 final class DrillClients {
     /// How many clients generate the load of each service: one for each request that may wait for its answer.
     private static let perService = LoadGenerator.maxInFlight

@@ -110,7 +110,7 @@ final class DrillRun {
     private func measure(_ tasks: TaskBundle) {
         let startNs = monotonicNs()
         tasks.add { [self] in
-            // Wait for the steps: until a replica is back, its records must not be measured.
+            // Wait until the begun steps have ended, because one of them may still be starting a replica.
             while steps.isBusy, !lab.isStopping { await lab.pause(10) }
             convergedInMs = await ReplicationProbe(lab).measure(
                 sinceNs: startNs, untilNs: startNs + CheckSettings.recoveryMs * nsPerMs)
@@ -141,7 +141,7 @@ final class DrillRun {
         await clients.ended()
         var verdict = await clients.judge(kills: steps.kills)
         try lab.checkNotStopping()
-        // If a step failed, this run is not the one that the drill describes.
+        // If a step failed, the run differs from the description of the drill, so do not report on it.
         if let problem = steps.problems.first { throw LabError("\(drill.name): \(problem)") }
         verdict.convergedInMs = convergedInMs
         let ends = [0, drill.phaseMs[0], drill.healAtMs, drill.durationMs].map(Double.init)

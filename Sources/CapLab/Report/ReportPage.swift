@@ -76,8 +76,8 @@ enum ReportPage {
         private var styles: [String] = []
         private let nonce: String
 
-        /// The nonce is computed from the recording and the files of the page, so that equal input gives equal files. A
-        /// recording cannot contain its own nonce.
+        /// The nonce is a hash of the recording and of the files of the page, so that equal input gives equal files. A
+        /// recording cannot contain its own hash, so no text in it can pose as a script with the nonce.
         init(nonceOf recording: [UInt8]) {
             var hash = SHA256()
             hash.update(data: recording)

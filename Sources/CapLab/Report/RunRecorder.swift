@@ -45,7 +45,7 @@ final class RunRecorder: EventSink {
     init(_ lab: Lab, limits: Limits, key: String) {
         self.lab = lab
         self.limits = limits
-        // The clock shows zero until the recording begins.
+        // Keep the clock at zero until the recording begins.
         lab.restartClock(inMs: 600_000)
         page = LabPage(lab, PageSettings(address: PageAddress(port: lab.pagePort), isReadOnly: true))
         observation = Observation(lab, page.hub)
@@ -61,7 +61,8 @@ final class RunRecorder: EventSink {
         page.hub.recorder = self
     }
 
-    /// Waits until the events for a new page are known. Then starts the lab's clock and the recording.
+    /// Waits until services and replicas have answered, so that the first events of a page are complete. Then starts
+    /// the lab's clock and the recording.
     func begin() async throws(LabError) {
         observation.start()
         let endNs = lab.reactor.nowNs + Self.warmUpMs * nsPerMs

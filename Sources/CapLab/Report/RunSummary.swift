@@ -42,7 +42,7 @@ struct RunSummary: Equatable, Sendable {
         var isLinearizable: Bool?
         var linearizableDetail = ""
         var violations: [String] = []
-        /// Acknowledged writes and deletes at the AP service.
+        /// How many writes and deletes the AP services acknowledged.
         var acknowledgedWrites = 0
         var lostWrites = 0
         /// Acknowledged writes that were lost with killed replicas, which had not synced them to disk yet. This is not

@@ -1,7 +1,7 @@
 /// Decides which events `state` a recording keeps.
 ///
 /// A state with the same content as the last kept one is left out. A state in which only numbers changed is held back
-/// for a while, because a newer one may replace it. So is a state for which too few bytes are left.
+/// for a while, because a newer one may replace it. A state for which too few bytes are left is held back too.
 struct StateFilter {
     private var budget: ByteBudget
     private let intervalUs: Int64
@@ -19,7 +19,8 @@ struct StateFilter {
         intervalUs = Int64(intervalMs) * 1_000
     }
 
-    /// Called before each event of any name. Returns the state that was held back, once it must be kept.
+    /// Called before each event of any name. Returns the state that was held back, if it has waited long enough and
+    /// must be kept now.
     mutating func due(atUs timeUs: Int64) -> RecordedEvents.Event? {
         guard let state = waiting, timeUs >= lastUs + intervalUs else { return nil }
         _ = budget.spend(state.json.count, atUs: timeUs, isRequired: true)

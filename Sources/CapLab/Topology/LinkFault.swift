@@ -11,20 +11,22 @@ struct Directions: OptionSet, Hashable, Sendable {
 
 /// The effect of a fault on its links.
 ///
-/// A relay sits between two kernels on the same machine, so it simulates a network only as far as a TCP endpoint can:
+/// A relay forwards bytes between two TCP connections and never sees packets. So it simulates faults of a network only
+/// as far as a TCP endpoint can:
 ///
 /// - `drop`: packets vanish. Open connections stay open, but nothing comes through. Bytes are held, not lost, because
-///   TCP would retransmit them. After the heal they arrive on the same connection, if it still exists. If one end has
-///   closed it meanwhile, the bytes and then the end are delivered. If one end has reset it, only the reset is. A relay
-///   cannot drop a SYN, so it accepts new connections. They get no answer, and the replica sees them only after the
-///   heal. A one-way drop holds one direction of open connections. It holds both directions of new ones, which could
-///   not finish their handshake.
+///   TCP would retransmit them. After the heal they arrive on the same connection, if it still exists. If the sender
+///   has closed the connection meanwhile, the bytes and then the end of the stream are delivered. If the sender has
+///   reset the connection, only the reset is delivered. A relay cannot drop a SYN, so it accepts new connections. They
+///   get no answer, and the replica sees them only after the heal. A one-way drop holds one direction of open
+///   connections. It holds both directions of new connections, because on a real network their handshake could not
+///   finish.
 /// - `stall`: requests arrive and are executed, but answers are held, even on new connections. Simulates a slow or hung
 ///   replica.
 /// - `reset`: open and new connections are closed with RST. Simulates a crashed process, or a firewall that rejects
 ///   packets.
-/// - `delay`: bytes arrive later by the delay, in each chosen direction. This limits the bandwidth to one relay buffer
-///   per delay.
+/// - `delay`: bytes arrive later by the delay, in each chosen direction. The bandwidth is then at most one relay buffer
+///   (1 MiB) per delay.
 enum FaultMode: Equatable, Sendable {
     case drop, stall, reset
     case delay(ms: Int)

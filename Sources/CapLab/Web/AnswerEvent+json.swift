@@ -42,7 +42,7 @@ extension AnswerEvent {
             curl: request.curl(target), reply: Reply(answer, isChange: request.isChange))
     }
 
-    /// The result of a request, as the series count it.
+    /// The result of a request, as the event `series` counts it.
     enum Result {
         /// The service answered. A missing key and a failed condition are answers too.
         case ok

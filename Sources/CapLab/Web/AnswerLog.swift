@@ -7,9 +7,9 @@ import JSON
 /// Pages get at most one batch per 100 ms. It has all answers to the page's own requests, and a sample of those to the
 /// load generator.
 final class AnswerLog {
-    /// The most answers to the load generator per batch, for pages.
+    /// The default of the limit on answers to the load generator per batch.
     static let maxSampled = 20
-    /// The most answers to the load generator per batch of this log. A recording uses a lower limit.
+    /// The most answers to the load generator per batch. A recording sets a lower limit.
     var maxSampled = AnswerLog.maxSampled
     /// The most answers to the page's own requests per batch. Further ones are left out.
     static let maxOwn = 1_000

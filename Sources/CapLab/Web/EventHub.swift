@@ -18,7 +18,7 @@ final class EventHub: EventSink {
     /// The events that a new client gets first.
     var firstEvents: () -> [(StaticString, [UInt8])] = { [] }
 
-    /// Receives every event, like a page but in this process.
+    /// A receiver in this process that gets every event, as a page does.
     weak var recorder: (any EventSink)?
 
     private let scheduler: any Scheduler

@@ -8,7 +8,8 @@ final class KeyReader {
     private let asker: Asker
     private let reactor: Reactor
     private let key: () -> String?
-    /// The services that have not answered yet. They are not asked again until they do, or until the request times out.
+    /// The services that have not answered yet. A service is not asked again until it answers, or until the request
+    /// times out.
     private var busy: Set<String> = []
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: reactor) { [unowned self] in readAll() }
 

@@ -86,8 +86,8 @@ final class LabServer {
             method, pattern, operation: operation, parameters: method == .get ? nil : [],
             maxBodyBytes: method == .get ? nil : Self.maxActionBytes
         ) { [weak self, reactor] request in
-            // Leave libmicrohttpd's callback first. While it runs, every `recv` of this thread is treated as
-            // libmicrohttpd's own, so a Redis client would read nothing.
+            // Leave libmicrohttpd's callback first. While it runs, every `recv` of this thread is treated as a read of
+            // libmicrohttpd, so a Redis client would read nothing.
             await reactor.sleep(forNs: 0)
             guard let self else { return Problem.unavailable("stopping", "the lab is stopping").response }
             var response: Response

@@ -2,8 +2,8 @@ import EventLoop
 
 /// Decides when the requests of an open-loop load are due: at a fixed rate, whether earlier ones were answered or not.
 struct LoadPacer {
-    /// How much of a pause the load catches up: the requests of this time, but at least one. The others that were due
-    /// during the pause count as not sent.
+    /// After a pause of the lab, only as many late requests are sent as are due in this much time, but at least one.
+    /// The other requests that were due during the pause count as not sent.
     static let maxBurstNs = 100 * nsPerMs
 
     let intervalNs: UInt64

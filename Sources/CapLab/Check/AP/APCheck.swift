@@ -36,7 +36,7 @@ final class APCheck {
     /// - Parameters:
     ///   - keyCount: how many keys clients use at the same time: at least 5, and at least 9 if `readPercent` is nil.
     ///   - readPercent: the percentage of operations that are reads. Each change with a context additionally begins
-    ///     with a read. If nil, the check uses its own mix, in which clients also send old contexts and so cause
+    ///     with a read. If nil, the check uses a fixed mix, in which clients also send old contexts and so cause
     ///     conflicts.
     init(_ session: CheckSession, keyCount: Int = 13, readPercent: UInt64? = nil) {
         self.session = session
@@ -63,7 +63,7 @@ final class APCheck {
         return conclude(ending)
     }
 
-    /// The results of the check after its last change.
+    /// The results of the check, computed after the last change of its clients.
     struct Ending {
         let convergence: Convergence.Result
         let verdict: APVerdict
@@ -75,7 +75,8 @@ final class APCheck {
         }
     }
 
-    /// Waits until the replicas have converged or the time for it is over. Then reads every key and judges the history.
+    /// Waits until the replicas have converged, but at most ``CheckSettings/recoveryMs``. Then reads every key and
+    /// judges the history.
     func settle() async -> Ending {
         let convergence = await Convergence(session, quietSinceNs: monotonicNs()).wait()
         let final = await readEverything()
@@ -120,7 +121,8 @@ final class APCheck {
         return await perform(kind, key: key, client: client, site: site, seen: seen)
     }
 
-    /// Performs one operation without a context on a key outside the key rings. A recording must show its answer.
+    /// Performs one operation without a context on a key outside the key rings. It counts as a request from the page,
+    /// so that a recording always shows its answer.
     /// - Parameter value: the value to write; nil for a read.
     func perform(otherKey key: String, value: String? = nil, client: Int, site: Site) async {
         keys.others.insert(key)

@@ -2,9 +2,10 @@
 struct APVerdict {
     /// One text per acknowledged write that was lost in violation of the guarantees.
     private(set) var lost: [String] = []
-    /// One text per value that an answer contained although no valid write explains it.
+    /// One text per value that an answer contained, although no client had written it, or although its write was
+    /// reported as not applied.
     private(set) var invented: [String] = []
-    /// One text per read that lacks a write, although its staleness requires that write.
+    /// One text per read that lacks a write, although that write is older than the staleness of the read.
     private(set) var stale: [String] = []
     private(set) var keys = 0
     /// How many changes were acknowledged.
@@ -15,8 +16,8 @@ struct APVerdict {
     /// before they synced them to disk.
     private(set) var lossesByKills = 0
 
-    /// How long an acknowledged change may not be on disk yet. With `appendfsync everysec`, Redis syncs at the latest
-    /// after two seconds. The third second is a margin.
+    /// For how long after its acknowledgement a change may still be missing on disk. With `appendfsync everysec`, Redis
+    /// syncs at the latest after two seconds. The third second is a margin.
     static let unsyncedNs: UInt64 = 3_000_000_000
 
     /// - Parameters:
@@ -40,8 +41,8 @@ struct APVerdict {
     }
 
     /// True if kills may explain the loss of the change: during the write or within ``unsyncedNs`` after it, as many
-    /// replicas were killed as had acknowledged it, including its coordinator. The answer names only the coordinator,
-    /// and the number of the others.
+    /// replicas were killed as had acknowledged it, including its coordinator. It is unknown which other replicas
+    /// acknowledged the change, because the answer contains only their number.
     static func mayBeLost(_ change: APOperation, byKills kills: [(replica: String, atNs: UInt64)]) -> Bool {
         let killed = Set(
             kills.filter { $0.atNs >= change.callNs && $0.atNs <= change.returnNs &+ unsyncedNs }.map(\.replica))

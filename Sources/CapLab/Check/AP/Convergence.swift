@@ -1,8 +1,8 @@
 import EventLoop
 
-/// Waits until all replicas are reachable, have no hints and have equal records. That may take
-/// ``CheckSettings/recoveryMs``. If the services report that every replica has all writes but records differ, that is a
-/// violation.
+/// Waits until all replicas are reachable, have no hints and have equal records. The limit is
+/// ``CheckSettings/recoveryMs``. If the services report that every replica has all writes, but records differ, that is
+/// a violation at once.
 struct Convergence {
     struct Result {
         var text = ""
@@ -14,7 +14,7 @@ struct Convergence {
     }
 
     private let session: CheckSession
-    /// The time after the last change of a client, in monotonic nanoseconds.
+    /// When the last change of a client had ended, in monotonic nanoseconds.
     private let quietSinceNs: UInt64
 
     init(_ session: CheckSession, quietSinceNs: UInt64) {

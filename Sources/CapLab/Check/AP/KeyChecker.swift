@@ -2,9 +2,9 @@ import Linearizability
 
 /// Checks the history of one key of `app-ap`, using only what clients observed. It does not decode contexts.
 ///
-/// A change with a context replaces the values in the answer from which the context came, and everything that those had
-/// replaced. A write without a context replaces every value that its coordinator stores. The checker does not know
-/// these values. It knows only that each was sent before the replacing write was answered.
+/// A change with a context replaces the values in the answer from which the context came, and also the values that
+/// these had replaced. A write without a context replaces every value that its coordinator stores. The checker does not
+/// know these values. It knows only that the write of each of them was sent before the replacing write was answered.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
@@ -35,7 +35,8 @@ struct KeyChecker {
         for (index, change) in changes.enumerated() {
             var set = OperationSet(count: changes.count)
             set.insert(index)
-            // Changes are sorted by request time, so the sets of the changes that its client had read already exist.
+            // Changes are sorted by request time. So the sets of all changes whose values this change's client had read
+            // already exist.
             for value in change.shown {
                 if let older = indexOfValue[value], older < index { set.formUnion(covered[older]) }
             }
@@ -61,8 +62,8 @@ struct KeyChecker {
     }
 
     /// The violation if the read lacks a write that it must include; otherwise nil. It must include every write that
-    /// was acknowledged earlier than its staleness before its request. Exceptions are writes that were replaced, and
-    /// writes that kills may have lost.
+    /// was acknowledged before the time of the read's request minus its staleness. Exceptions are writes that were
+    /// replaced, and writes that kills may have lost.
     private func stalenessViolation(of read: APOperation) -> String? {
         guard let stalenessMs = read.stalenessMs else { return nil }
         let windowNs = UInt64(max(0, stalenessMs) * 1_000_000) + Self.stalenessToleranceNs
@@ -116,7 +117,8 @@ struct KeyChecker {
     private func isKept(_ index: Int, _ seen: OperationSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
-        // A remaining value may have replaced this one, unless its write was answered before this one was sent.
+        // One of `values` may have replaced the value of this change, unless its own write was answered before this
+        // change was sent.
         return values.contains { value in
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs

@@ -29,7 +29,7 @@ final class CPCheck {
 
     /// - Parameters:
     ///   - keyCount: how many keys clients use at the same time, at least 3.
-    ///   - readPercent: the percentage of operations that are reads. If nil, the check uses its own mix, which also has
+    ///   - readPercent: the percentage of operations that are reads. If nil, the check uses a fixed mix, which also has
     ///     increments of counters and values that expire.
     init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
         self.session = session
@@ -83,7 +83,8 @@ final class CPCheck {
         return result != .notApplied && result != .unknown
     }
 
-    /// Performs one operation on a key outside the key rings. A recording must show its answer.
+    /// Performs one operation on a key outside the key rings. It counts as a request from the page, so that a recording
+    /// always shows its answer.
     func perform(_ call: RegisterOperation.Call, otherKey key: String, client: Int, site: Site) async {
         keys.others.insert(key)
         _ = await perform(call, key: key, client: client, site: site, by: .page)

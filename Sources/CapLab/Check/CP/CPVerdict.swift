@@ -3,11 +3,12 @@ import Linearizability
 /// Judges a history of `app-cp`.
 struct CPVerdict {
     private(set) var violations: [String] = []
-    /// For the first key whose history is not linearizable: the shortest prefix that is not. Nil if there is none.
+    /// For the first key whose history is not linearizable: the shortest prefix of the history that is not
+    /// linearizable. Nil if there is no such key.
     private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
     let operations: Int
-    /// Nil if no violation is known, but the checker could not decide a key within its limits.
+    /// Nil if no violation was found, but the checker could not decide a key within its limits.
     private(set) var isLinearizable: Bool? = true
 
     private static let shownOperations = 24
@@ -55,8 +56,9 @@ struct CPVerdict {
     private static func ms(_ durationNs: UInt64) -> String { "\(Double(durationNs / 1_000) / 1_000)" }
 }
 
-/// Checks a counter that clients raise by compare-and-set. It complements the linearizability checker, because it needs
-/// no search. It detects lost and repeated increments, as far as unknown outcomes allow.
+/// Checks a counter that clients raise by compare-and-set. It needs no search, so it also finds violations in histories
+/// that the linearizability checker cannot decide. It detects lost and repeated increments, as far as unknown outcomes
+/// allow.
 struct CounterTally {
     /// By counter value: how many clients got an acknowledgement for setting it.
     private var applied: [Int: Int] = [:]

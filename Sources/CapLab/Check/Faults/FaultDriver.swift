@@ -15,7 +15,7 @@ final class FaultDriver {
     private let needsReachable: Bool
     private var random: SplitMix64
     private let tasks: TaskBundle
-    /// Services that are paused or killed, or have not served again yet.
+    /// Services that are paused or killed, or that have not served since they were resumed or started again.
     private var disturbed: Set<String> = []
     /// How often each service was paused or killed.
     private var disturbances: [String: Int] = [:]
@@ -44,7 +44,7 @@ final class FaultDriver {
     private var reactor: Reactor { lab.reactor }
 
     /// Nil while the service's own process is paused, killed or recovering. Otherwise a number that rises with each
-    /// such disturbance.
+    /// pause or kill of the service, so that a caller can tell whether one happened between two calls.
     func calmPeriod(of service: String) -> Int? {
         disturbed.contains(service) ? nil : disturbances[service] ?? 0
     }
@@ -169,8 +169,8 @@ struct ReachRule {
     let services: [Node]
     /// By service: the replicas that the service reports as reachable.
     var usable: [String: Set<String>] = [:]
-    /// Services that are paused, killed or recovering. They reach no replica now, so an unaffected link suffices for
-    /// them.
+    /// Services that are paused, killed or recovering. They cannot report which replicas they reach, so any unaffected
+    /// link suffices for them.
     var down: Set<String> = []
 
     /// True if each service has a link that none of these faults affects, to a replica that it can reach now. For

@@ -32,7 +32,7 @@ final class CopyReader {
     private static let intervalMs: UInt64 = 250
     private static let timeoutMs: UInt64 = 300
     private static let collectMs: UInt64 = 15
-    /// A replica's watched keys are read in one of this many rounds.
+    /// The ``watchedKeys`` of a replica are read only in every fourth round.
     private static let roundsPerReading = 4
     /// After this many rounds without an answer, a replica counts as unresponsive. A single late answer is normal, for
     /// example while Redis forks.
@@ -48,7 +48,8 @@ final class CopyReader {
     var watchedKeys: [String] = []
     /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
     var onRejection: (Node, String) -> Void = { _, _ in }
-    /// Returns the names of services by proposer number. The message tap reads these numbers from ballots.
+    /// Returns the names of services by proposer number: the part of a ballot that names its proposer. The message tap
+    /// reads these numbers from commands.
     var proposers: () -> [String: String] = { [:] }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
 
@@ -81,7 +82,7 @@ final class CopyReader {
     func stop() {
         guard repeater.isRunning else { return }
         repeater.stop()
-        // The next viewer must not get records that were read for this viewer.
+        // The next viewer must not get these records first, because they will be outdated.
         forgetCopies()
         for source in sources { source.connection.close() }
     }

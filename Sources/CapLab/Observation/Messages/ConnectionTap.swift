@@ -35,8 +35,8 @@ final class ConnectionTap {
     }
 
     private enum Phase {
-        /// Waits until no command is unanswered. `repliedNs` is the time of the last reply; nil if a command may have
-        /// been sent after it.
+        /// Waits until no command is unanswered: until a command comes at least ``quietNs`` after the last reply.
+        /// `repliedNs` is the time of that reply; nil if a command may have been sent after it.
         case waiting(repliedNs: UInt64?)
         case following
         case stopped
@@ -54,8 +54,8 @@ final class ConnectionTap {
     private var toReplica = Stream()
     private var toService = Stream()
     private var unanswered: Deque<Call> = []
-    /// Set if a stream cannot be followed, while that stream is being changed. ``restartIfLost()`` replaces both
-    /// streams afterwards.
+    /// Set if a stream can no longer be followed. The streams are replaced later, by ``restartIfLost()``, because one
+    /// of them is being changed at that time.
     private var mustRestart = false
 
     /// - Parameter isFresh: true if no byte of the connection has been read yet.

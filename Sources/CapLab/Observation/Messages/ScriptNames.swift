@@ -18,8 +18,8 @@ struct ScriptNames: Sendable {
 
     private mutating func add(_ script: Script, of engine: Engine) {
         let known = names[Self.sha(of: script.source)]
-        // `put` and `delete` have the same text and SHA-1, and so have the two forms of `accept`. The first one gives
-        // the name.
+        // `put` and `delete` have the same text and SHA-1, and so have the two forms of `accept`. The first of them
+        // gives the name.
         if known == nil { names[Self.sha(of: script.source)] = (engine, script.name) }
     }
 

@@ -2,8 +2,8 @@ import Available
 
 /// A command to a replica, interpreted for the page: its step of the protocol, its key and its value.
 struct TappedCommand: Equatable {
-    /// The step of the protocol, such as `prepare`, `accept`, `put` or `merge`. For a plain command, its name in lower
-    /// case.
+    /// The step of the protocol, such as `prepare`, `accept`, `put` or `merge`. For a command that is not a script, its
+    /// name in lower case.
     var kind: String
     /// True for work that no request waits for, such as probes, leases, membership and anti-entropy.
     var isBackground = false
@@ -32,7 +32,7 @@ struct CommandInterpreter {
         "record_witnessed_counters", "raise_epoch", "read_clock", "count_hints", "record_replication", "list_records",
         "compare_vectors", "clear_hint_overflow", "list_collectable",
     ]
-    /// The words for scripts whose names differ from the usual terms.
+    /// What the page calls scripts whose own names are not the terms of the glossary.
     private static let words = [
         "prepare_delete": "prepare", "accept_tombstone": "accept", "raise_rollback_counter": "rollback counter",
         "record_witnessed_counters": "witness", "record_replication": "replicated up to", "read_records": "handoff",
@@ -84,7 +84,8 @@ struct CommandInterpreter {
         case (.available, "merge"): command.value = merged(message, arguments, command.position)
         default: break
         }
-        // Changes of the configuration use the same scripts, with a key that no client can use.
+        // Changes of the configuration use the same scripts, with a key that no client can use. They count as
+        // background.
         if command.key == nil { command.isBackground = true }
         return command
     }

@@ -41,8 +41,8 @@ struct TappedReply: Equatable {
         }
     }
 
-    /// The value in a record that a plain command read. `HMGET` of a CP record returns ballot, version, value and
-    /// deleted. `HGETALL` of an AP record returns names and siblings.
+    /// The value in a record that a command read without a script. `HMGET` of a CP record returns ballot, version,
+    /// value and deleted. `HGETALL` of an AP record returns names and siblings.
     private static func recordValue(_ message: RESPMessage) -> String? {
         guard let deleted = message.child(3, of: 0) else { return nil }
         if message.text(deleted) == "0" {

@@ -1,5 +1,5 @@
-/// Summarises the faults of a pair's links and the conditions of its nodes: for example as "west cut" instead of six
-/// links.
+/// Summarises the faults of a pair's links and the conditions of its nodes: for example, as "west cut" instead of a
+/// list of six links.
 struct FaultDetector {
     /// The kind of a fault. The raw value appears in the event `faults`.
     enum Kind: String {
@@ -23,7 +23,7 @@ struct FaultDetector {
         let direction: Directions
     }
 
-    /// A set of edges that has a name.
+    /// A set of edges with a name, such as all edges between the sites.
     private struct Pattern {
         let target: String
         let name: String

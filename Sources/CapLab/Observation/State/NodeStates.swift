@@ -9,8 +9,8 @@ final class NodeStates {
     private static let serviceIntervalMs: UInt64 = 500
     /// The delay of the first event. After this time, each service has answered, or its request has timed out.
     private static let firstAnswersMs: UInt64 = 500
-    /// With the default probe interval, a service prefers a near replica for reads, unless another one is fresher by
-    /// more than this, in milliseconds.
+    /// A service reads from a near replica, unless another one is fresher by more than this, in milliseconds. The value
+    /// applies to the default probe interval.
     private static let clearlyStalerMs: Double = 1_000
 
     private let pair: any ObservedPair
@@ -19,7 +19,8 @@ final class NodeStates {
     /// The roles of the CP replicas, see ``CopyReader/roles``.
     var roles: () -> [String: String] = { [:] }
     private var published: [UInt8] = []
-    /// Until this time, the known state of the services is missing, or is that of an earlier viewer.
+    /// Before this time, some services have not answered yet. Their state is missing, or was reported for an earlier
+    /// viewer.
     private var freshNs = UInt64.max
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
     private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: pair.reactor) { [unowned self] in ask() }

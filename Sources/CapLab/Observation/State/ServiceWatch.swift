@@ -25,7 +25,8 @@ final class ServiceWatch {
     private let reactor: Reactor
     private var isAsking = false
     private var misses = 0
-    /// Whether the service is ready; nil before its first answer or the first decision that it is not.
+    /// Whether the service is ready. Nil before its first answer, unless it already counts as not ready because answers
+    /// are missing.
     private(set) var isReady: Bool?
     private(set) var report = ServiceReport(metrics: "")
     /// Breaker and connection per replica, from the last answer of `/health`.

@@ -1,6 +1,6 @@
 import Available
 
-/// Judges the page's changes to `app-ap` by the records of all replicas.
+/// Checks the changes that the page and its load generator have sent to `app-ap`, by the records of all replicas.
 ///
 /// An acknowledged write is lost if no replica has its value, and no other change can have replaced it. Without the
 /// contexts of all changes, this cannot be decided exactly. In doubt, a write counts as replaced.
@@ -29,7 +29,7 @@ struct APWindow {
         var isConverged: Bool?
         var diverged: [String] = []
         var divergedCount = 0
-        /// Watched keys that have several values, the most recently written first.
+        /// Those of the keys of ``watchedKeys(chosen:)`` that have several values, the most recently written first.
         var inConflict: [String] = []
         /// The lost writes as violations, at most ``maxViolations``.
         var violations: [Violation] = []
@@ -59,7 +59,8 @@ struct APWindow {
             key: request.key)
     }
 
-    /// The keys whose records are needed. The chosen key is first.
+    /// The keys whose records ``judge(_:replicaCount:)`` needs: the chosen key, then those that were changed most
+    /// recently.
     func watchedKeys(chosen: String) -> [String] {
         Array(([chosen] + changes.recentKeys.filter { $0 != chosen }).prefix(Self.maxWatchedKeys))
     }
@@ -98,8 +99,8 @@ struct APWindow {
 
     // MARK: Convergence
 
-    /// True if a replica lacks a change that another replica already had in the reading before its latest one. A normal
-    /// delivery takes less time.
+    /// True if the latest reading of a replica lacks a change that another replica already had one reading earlier.
+    /// Normally, a change is delivered to all replicas in less time than that.
     private func isDiverged(_ key: String) -> Bool {
         latest.contains { replica, reading in
             guard let record = reading.records[key], let vector = RecordDecoder.vector(record) else { return false }
@@ -152,8 +153,8 @@ struct APWindow {
         let siblings = records.flatMap { RecordDecoder.siblings($0).map(\.sibling) }
         let hasTombstone = siblings.contains(where: \.isTombstone)
         let values = Set(siblings.filter { !$0.isTombstone }.map { String(decoding: $0.value, as: UTF8.self) })
-        /// Maps each value to the time when its last known write returned, or to the maximum if that write may still
-        /// take effect. Values of other clients are missing.
+        /// Maps each value to the time when the last write of it was answered, or to the maximum if that write may
+        /// still take effect. Values that only other clients wrote are missing.
         let returnedUs = Dictionary(
             changes.compactMap { change in
                 change.value.map { ($0, change.isAcknowledged ? change.returnedUs : Int64.max) }

@@ -1,4 +1,5 @@
-/// Per service, the share of recent requests that were answered, since the last change of the faults.
+/// The share of requests that each service answered in the last ``seconds``, or since the last change of the faults if
+/// that was later.
 ///
 /// Requests that were in flight at a change do not count: they ran partly under the earlier faults.
 struct Availability {

@@ -2,7 +2,8 @@ import Linearizability
 
 /// Explains why a history is not linearizable, by a few operations that contradict each other.
 ///
-/// A part of a history is a valid explanation if it is not linearizable by itself, whatever the other operations were.
+/// A few operations of a history explain the violation if they alone are not linearizable, whatever the other
+/// operations were.
 enum CPExplanation {
     /// The most searches per violation: up to two per operation of a key in the window.
     private static let maxSearches = 200
@@ -25,7 +26,7 @@ enum CPExplanation {
         against culprit: RegisterOperation, among operations: [RegisterOperation], key: String
     ) -> [RegisterOperation] {
         let candidates = operations.filter {
-            // ``CPHistory`` added operations with a negative client, for changes that are missing in the history.
+            // Leave out operations with a negative client. ``CPHistory`` has added them for missing changes.
             $0.client >= 0 && $0.key == key && $0 != culprit && !$0.isPending
         }
         let latestFirst = candidates.sorted { $0.returnNs > $1.returnNs }

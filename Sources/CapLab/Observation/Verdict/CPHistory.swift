@@ -4,8 +4,9 @@ import Linearizability
 /// clients may write too, for example with curl.
 ///
 /// The checker needs a complete history. Versions show which changes are missing, because each change raises the
-/// version by one. For each version that no operation of the window created, a change with an unknown result is added.
-/// A read that goes back in versions remains a violation, and so do two changes with the same version.
+/// version by one. For each version that no operation of the history created, a change with an unknown result is added.
+/// A read of a lower version than an earlier operation shows remains a violation. Two changes with the same version
+/// remain a violation too.
 enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
@@ -23,8 +24,9 @@ enum CPHistory {
     private static let maxConfigurations = 200_000
     /// The most missing changes of a key. With more, the key is not checked.
     private static let maxUnknownChanges = 300
-    /// An additional key, with a pending write and a pending delete, so that it may have a tombstone of any version.
-    /// After garbage collection of this tombstone, the versions of absent keys continue from there (rule C10).
+    /// A key that is added to each history, with a pending write and a pending delete, so that it may have a tombstone
+    /// of any version. It stands for tombstones of keys outside the history: once one is collected, the versions of
+    /// absent keys continue from its version (rule C10).
     private static let collectedKey = "\u{0}collected"
 
     /// - Returns: the operation; nil if the answer shows nothing about the register.
@@ -126,7 +128,7 @@ enum CPHistory {
         func observe(_ version: UInt64) { (lowest, highest) = (min(lowest, version), max(highest, version)) }
         for operation in operations {
             switch operation.result {
-            // An absent key without a tombstone reads as version 0, whatever its version was.
+            // A read of a key without a record may return version 0, even if the key had versions before (rule C10).
             case .value(nil, version: 0), .notApplied, .unknown: break
             case .value(let value, let version):
                 // If there are two values for one version, keep the first one, so that the second is the violation.
@@ -172,6 +174,6 @@ enum CPHistory {
 }
 
 extension Bool? {
-    /// An undecided key makes the whole result undecided, unless another key is violated.
+    /// An undecided key makes the whole result undecided, unless another key has a violation.
     fileprivate mutating func noteUndecided() { if self == true { self = nil } }
 }

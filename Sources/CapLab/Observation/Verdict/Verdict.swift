@@ -57,8 +57,8 @@ final class Verdict {
         }
         let before = delivery.violations
         delivery = changes.judge(readings, replicaCount: lab.topology.replicas(of: .ap).count)
-        // Report a lost write only if two checks in a row find it: it may have been on its way between replicas during
-        // the first.
+        // Report a lost write only if two checks in a row find it: in the first check, the write may have been on its
+        // way between replicas.
         let lost = delivery.violations.filter { lost in before.contains { $0.isSame(as: lost) } }
         violations.note(operations.result.violations + lost, atUs: lab.elapsedUs)
         check()

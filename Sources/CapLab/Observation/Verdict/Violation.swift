@@ -36,7 +36,7 @@ struct Violation: Equatable, Sendable {
     /// requests. At most ``maxOperations``.
     let operations: [Operation]
 
-    /// True if both describe the same finding. Their other operations may differ, because the window drops old ones.
+    /// True if both have the same last operation. Their other operations may differ, because the window drops old ones.
     func isSame(as other: Violation) -> Bool {
         store == other.store && key == other.key && operations.last == other.operations.last
     }
