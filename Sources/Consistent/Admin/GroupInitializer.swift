@@ -20,7 +20,8 @@ public struct GroupInitializer {
 
     private var group: any ReplicaGroup { acceptors.replicas }
 
-    /// Probes all replicas first. Changes none, unless each is blank or was left by an interrupted init. Then:
+    /// Probes all replicas first. Changes none of them, unless each is blank or was left half-initialised by an
+    /// interrupted init. Then:
     ///
     /// 1. gives each replica an identity (adopts it),
     /// 2. gets the first configuration accepted by all replicas in epoch 0,

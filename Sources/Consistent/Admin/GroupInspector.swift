@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: collects the report of every replica, and finds the chosen configuration. Changes nothing.
+/// `app-cp members`: probes every replica, and finds the chosen configuration. Changes nothing.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]

@@ -1,8 +1,8 @@
 import Replication
 
-/// Records which replicas reject this instance's write probes (rule C9). Causes include `min-replicas-to-write`, a
-/// failed save, full memory, and a missing permission. `INFO` does not show all of them, so the result of a write
-/// decides.
+/// Records which replicas reject this instance's write probes (rule C9). Causes of a rejection include
+/// `min-replicas-to-write`, a failed save, full memory, and a missing permission. `INFO` does not show all of them, so
+/// the result of a write decides.
 ///
 /// ``RollbackCounters`` sends a write probe about once a second to each member whose process was compared.
 final class WriteProbes {

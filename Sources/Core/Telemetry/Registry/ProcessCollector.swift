@@ -67,7 +67,7 @@ public final class ProcessCollector: Sendable {
     }
 
     /// When the process started, in seconds since 1970. Field 22 of `/proc/self/stat` is the start in clock ticks after
-    /// boot, and two clocks convert it.
+    /// boot. The clocks `CLOCK_BOOTTIME` and `CLOCK_REALTIME` convert it to a time of day.
     private static func startTimeSeconds() -> Double {
         let now = seconds(CLOCK_REALTIME)
         let fields = numbers(in: "/proc/self/stat")
