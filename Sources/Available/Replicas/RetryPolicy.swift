@@ -8,8 +8,8 @@ struct AttemptFailure: Error {
     var isTransient = false
 }
 
-/// Decides whether and when a request is tried again after no replica could answer it. The cause is often brief, such as
-/// a reconnect, and over before the client's deadline.
+/// Decides whether and when a request is tried again after no replica could answer it. The cause is often brief, such
+/// as a reconnect, and over before the client's deadline.
 struct RetryPolicy {
     let environment: Environment
     let selector: ReplicaSelector

@@ -1,7 +1,7 @@
 -- Runs changes at their coordinator (rule A3). The changes of one call are independent: if one fails, the others still
 -- apply. The clock is read once and stored once per call. The script `delete` has the same text but is a script of its
--- own, because deletes may run although the memory is full, and writes may not. `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file.
--- `loadChanges` runs `put_change.lua`.
+-- own, because deletes may run although the memory is full, and writes may not. `put_common.lua`, `put_hints.lua` and
+-- `put_replace.lua` come before this file. `loadChanges` runs `put_change.lua`.
 local overwriteRecord, change
 
 local function put(key, position)

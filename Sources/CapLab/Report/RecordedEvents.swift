@@ -129,7 +129,7 @@ struct RecordedEvents {
         return number
     }
 
-    /// How often `mark` occurs. Inside a JSON string, every quote follows a backslash. So a `mark` such as `{"id":`, with
-    /// another character before its quote, cannot occur inside a string.
+    /// How often `mark` occurs. Inside a JSON string, every quote follows a backslash. So a `mark` such as `{"id":`,
+    /// where another character precedes the quote, cannot occur inside a string.
     static func count(_ mark: String, in json: [UInt8]) -> Int { json.ranges(of: Array(mark.utf8)).count }
 }

@@ -33,8 +33,8 @@ struct MessageBatch {
 
     init(limit: Int) { self.limit = limit }
 
-    /// The most commands per event, not counting background traffic. It is a little over half of `limit`, so that most of
-    /// their replies fit too.
+    /// The most commands per event, not counting background traffic. This is a little over half of `limit`, so that
+    /// most of their replies fit too.
     private var maxCommands: Int { limit / 2 + limit / 20 }
 
     /// - Parameters:
