@@ -41,8 +41,8 @@ struct Search<M: Model> {
                     event = events.next(after: event)
                 }
             } else {
-                // The next event is the return of an operation that is not linearized yet. So no order continues the
-                // one so far: undo the last choice.
+                // The next event is the return of an operation that is not linearized yet. So the order so far cannot
+                // be continued: undo the last choice.
                 noteStuck()
                 guard let last = trail.popLast() else { return .violation(stuckAt: stuckAt) }
                 state = last.state

@@ -1,6 +1,7 @@
 import Replication
 
-/// The Lua scripts that run on an acceptor. Each connection loads them into its replica before the replica is admitted.
+/// The Lua scripts that run on an acceptor. Each new connection loads them into its replica. Only then does the engine
+/// decide whether to admit the replica.
 public enum ConsistentScripts {
     public static let all = [
         prepare, prepareDelete, accept, acceptTombstone, inspect, collect, probe, adopt, promote, raiseRollbackCounter,

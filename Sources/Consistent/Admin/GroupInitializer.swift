@@ -63,7 +63,8 @@ public struct GroupInitializer {
     }
 
     /// Checks that replicas which all report to be members form one group. The latest configuration that any of them
-    /// holds must name them all. The group's name proves nothing, because two groups may both have the default name.
+    /// holds must name the incarnations of all. The group's name proves nothing, because two groups may both have the
+    /// default name.
     private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
         let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
         var latest: GroupConfiguration?

@@ -24,8 +24,8 @@ final class ConfigurationRegister {
     private var scheduler: any Scheduler { acceptors.scheduler }
     private var names: [String] { acceptors.replicas.replicaNames }
 
-    /// True if enough voters of the configuration are available. While the configuration is unknown, every available
-    /// replica counts.
+    /// True if a quorum of the configuration's voters is available. While the configuration is unknown, every available
+    /// replica counts as a voter.
     var hasQuorum: Bool {
         guard let current else { return acceptors.hasMajority }
         return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)

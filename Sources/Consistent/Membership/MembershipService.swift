@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Maintains the membership of the group: probes the replicas, raises rollback counters, follows the configuration and
-/// rebuilds blank replicas. Also determines whether the group can serve.
+/// Maintains the membership of the group: probes the replicas, raises rollback counters, keeps the configuration up to
+/// date and rebuilds blank replicas. Also determines whether the group can serve.
 final class MembershipService {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister

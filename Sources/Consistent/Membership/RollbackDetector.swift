@@ -108,8 +108,8 @@ final class RollbackDetector {
         // A rebuilding replica may look rolled back, because its first counter is already witnessed. It is treated as
         // rolled back, because an old dump from the rebuild looks the same (rule C8).
         let isRolledBack = own.rollbackCounter < witnessed
-        // Wait for more witnesses if possible. Those that connect later may hold higher counters, or be rolled back as
-        // well.
+        // Wait for more witnesses if possible. Those that connect later may hold higher counters. They may also be
+        // rolled back themselves, and then only one replica may be erased.
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {
@@ -123,8 +123,8 @@ final class RollbackDetector {
 
     // MARK: Comparison
 
-    /// Erases members whose counter is below a copy that a witness holds, as far as `erase` allows. They may be
-    /// admitted and connected.
+    /// Erases members whose counter is below a copy that a witness holds, as far as `erase` allows, even if they are
+    /// admitted and in use.
     /// - Returns: the observations, in which every rolled-back member counts as blank.
     func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
         let names = acceptors.replicas.replicaNames

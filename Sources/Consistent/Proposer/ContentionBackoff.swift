@@ -26,7 +26,7 @@ final class ContentionBackoff {
     private static let memoryNs = 1_000 * nsPerMs
     /// The window of a preempted proposer grows to at most this many times the shortest window. The window of a
     /// proposer that overtakes rivals may grow to the longest window, so preempted proposers retry sooner.
-    private static let maxLosses: UInt64 = 8
+    private static let maxPreemptedFactor: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 
     /// - Parameter maxMs: the longest pause, in milliseconds.
@@ -42,7 +42,7 @@ final class ContentionBackoff {
         if windows.count >= Self.maxRegisters, windows[register] == nil { windows.removeAll() }
         let range = rangeNs
         let knownNs = windowNs(register)
-        let boundNs = min(range.lowerBound * Self.maxLosses, range.upperBound)
+        let boundNs = min(range.lowerBound * Self.maxPreemptedFactor, range.upperBound)
         windows[register] = Window(
             lengthNs: max(knownNs, min(max(knownNs * 2, range.lowerBound), boundNs)), preemptedNs: nowNs)
     }

@@ -35,7 +35,7 @@ public final class Authenticator {
     }
 
     private var credentials: Credentials
-    /// The cache, by the value of the `Authorization` field always in the spelling `Bearer TOKEN`.
+    /// The cache. A key is the value of an `Authorization` field, always spelled `Bearer TOKEN`.
     private var verified: [String: Verified] = [:]
     private var failures: [ClientAddress: RateLimiter] = [:]
     private var allFailures = RateLimiter(ratePerS: Authenticator.maxAllFailuresPerS)

@@ -233,8 +233,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
 /// Passes a value that is not `Sendable` to a closure that must be `Sendable`, if both are used on the same thread.
 private struct ThreadConfined<Value>: @unchecked Sendable {
-    // Safe because only `Reactor.spawn` makes one. It checks that it is on the reactor's thread. The task starts there
-    // (`Task.immediate`), and its executor preference keeps it there.
+    // Safe because only `Reactor.spawn` makes one. `spawn` checks that it runs on the reactor's thread. The task starts
+    // there (`Task.immediate`), and its executor preference keeps it there.
     let value: Value
 
     init(_ value: Value) { self.value = value }

@@ -91,7 +91,7 @@ final class ConnectionTable: Expirable {
             // is a stream.
             let isOver =
                 connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
-            // Close one interval early, so that no handshake exceeds its limit.
+            // Close it one interval of these checks early, so that no handshake exceeds its limit.
             let isTooSlow =
                 connection.tls?.isHandshaking == true
                 && nowNs &- connection.progress.lastNs + lookIntervalNs >= handshakeNs

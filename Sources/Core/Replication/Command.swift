@@ -38,8 +38,8 @@ public struct Command {
     public let arguments: [Bytes]
     /// The number of arguments that ``tail`` returns; the same for every replica.
     public let tailCount: Int
-    /// Arguments for one replica, such as its expected incarnation or its deadline fence. They follow ``arguments``; in
-    /// a step they precede them.
+    /// Arguments for one replica, such as its expected incarnation or its deadline fence. In a step, they precede
+    /// ``arguments``; otherwise, they follow.
     public let tail: (_ replica: Int) -> [Bytes]
     /// If true, the reply becomes `[reply, identity]`. `identity` is the reply to ``ReplicaGroup/identityCheck``, which
     /// the same replica ran after this command. One identity check serves all such commands of a loop turn, so it costs

@@ -44,8 +44,8 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is not a number. Skips everything up to the
-    /// program's name, if the file contains it, because the name may contain spaces. It is in parentheses.
+    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is not a number. If the file contains the
+    /// program's name, in parentheses, skips everything up to and including the name, because it may contain spaces.
     private static func numbers(in path: String) -> [Double] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
