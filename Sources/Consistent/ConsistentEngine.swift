@@ -86,8 +86,8 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Readiness
 
-    /// Why the engine cannot serve now; nil if it can. It can if a majority of all replicas votes and, as far as is
-    /// known, accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can serve if a majority of all replicas votes and has not
+    /// rejected its last write probe.
     public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }
@@ -103,8 +103,8 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     /// Admits a replica after its rollback counter was compared with the copies on its witnesses (rule C8). A replica
     /// that was rolled back has forgotten promises. It is erased first, or rejected. An admitted replica need not be a
-    /// voter. Each script on registers checks whether the replica is the expected member, and each plain read returns
-    /// its identity.
+    /// voter: each script on registers checks whether the replica is the expected member, and each read without a
+    /// script returns the replica's identity.
     public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
     public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }
     public func replicaDidDisconnect(_ replica: Int) {}
@@ -115,8 +115,8 @@ final class BackgroundWork {
     private let scheduler: any Scheduler
     private let intervalNs: UInt64
     private var isRunning = false
-    /// Counts the calls of ``start(_:)``. A loop that sleeps through a stop and the next start finds another count, and
-    /// ends.
+    /// Counts the calls of ``start(_:)``. If the work is stopped and started again while a loop sleeps, the loop finds
+    /// another count and ends.
     private var startCount = 0
 
     init(scheduler: any Scheduler, intervalMs: UInt64) {

@@ -1,6 +1,6 @@
 import Replication
 
-/// Receives the events of an engine, for metrics and tests. The protocol does not depend on it. A replica is given as
+/// Receives the events of an engine, for metrics and tests. The engine works the same without it. A replica is given as
 /// its index in the group. The engine calls these methods on its own thread, and they must return at once. The engine
 /// holds a strong reference to the receiver.
 public protocol ConsistentEvents: AnyObject {
@@ -14,16 +14,16 @@ public protocol ConsistentEvents: AnyObject {
     func quorumUnavailable()
     /// Catch-up copied the chosen state of a key to every voter that had reported an older state or none.
     func keyRepaired()
-    /// Every voter removed the tombstone, or no longer holds it.
+    /// Every voter has removed the tombstone of a key, or no longer held it.
     func tombstoneCollected()
     /// This instance found a replica rolled back, and erased its data.
     func replicaRolledBack(_ replica: Int)
     /// This instance made a blank replica a member.
     func replicaRebuilt(_ replica: Int)
-    /// A replica rejects write probes, with another error than before. `reason` is the server's error text; nil if the
-    /// replica accepts write probes again.
+    /// A replica began to reject write probes, or rejects them with another error than before. `reason` is the server's
+    /// error text. It is nil if the replica accepts write probes again.
     func writesRejected(by replica: Int, reason: String?)
-    /// Two probes in a row found that the engine cannot serve, for this reason. If `failure` is nil, it can serve
+    /// Two probes in a row found the same reason why the engine cannot serve. If `failure` is nil, the engine can serve
     /// again.
     func readinessChanged(_ failure: StoreFailure?)
     /// The available replicas were probed. This happens about once per ``ConsistentSettings/Background/intervalMs``.

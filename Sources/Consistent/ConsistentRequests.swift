@@ -16,8 +16,8 @@ public struct ReadRequest: Sendable {
 public struct ReadResult: Sendable {
     /// Nil if the key does not exist.
     public var value: Bytes?
-    /// Rises with every change of the key, and never repeats. For a key without a record: 0, or the highest collected
-    /// version of any key (rule C10).
+    /// Rises with every change of the key, and never repeats. For a key without a record: 0, or the highest version of
+    /// any tombstone that was collected (rule C10).
     public var version: UInt64
     /// When the value expires, in wall-clock milliseconds; nil for never.
     public var expiresMs: Int64?
@@ -39,7 +39,7 @@ public indirect enum Precondition: Sendable, Equatable {
     case absent
     /// `If-None-Match: "n"`: no listed version is the current one.
     case versionIsNot(Set<UInt64>)
-    /// Both fields: each condition is met.
+    /// Both header fields: each condition is met.
     case both(Precondition, Precondition)
 }
 
@@ -68,7 +68,7 @@ public struct ChangeRequest: Sendable {
 public enum ChangeResult: Sendable, Equatable {
     /// `replicasAcked` is the number of replicas known to have accepted the change when the client got its answer.
     case applied(version: UInt64, replicasAcked: Int)
-    /// The key of a delete does not exist, so nothing changed.
+    /// The change is a delete of a key that does not exist, so nothing changed.
     case absent(version: UInt64)
     /// The change was not applied, because the current `version` does not meet the precondition.
     case preconditionFailed(version: UInt64, exists: Bool)

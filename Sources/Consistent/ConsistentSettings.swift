@@ -2,8 +2,8 @@
 public struct ConsistentSettings: Sendable {
     /// The group's name. Every script on registers carries it, and a replica of another group rejects the call.
     public var groupName = "cp"
-    /// The most operations that wait or run in this instance, without reads in one round trip. Further ones fail as
-    /// `overloaded`.
+    /// The most operations that wait or run in this instance, not counting reads in one round trip. Further ones fail
+    /// as `overloaded`.
     public var maxPending = 10_000
     /// The most operations of one key that run in one batch.
     public var maxBatch = 128

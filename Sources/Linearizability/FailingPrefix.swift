@@ -38,7 +38,7 @@ extension LinearizabilityChecker {
         return FailingPrefix(culprit: culprit, operations: operations)
     }
 
-    /// The history as known at `endNs`. An operation that had not returned by then is pending.
+    /// The history up to `endNs`. An operation that had not returned by then is pending.
     private func prefix<M: Model>(of operations: [Operation<M>], untilNs endNs: UInt64) -> [Operation<M>] {
         operations.filter { $0.callNs <= endNs }.map { operation in
             guard operation.returnNs > endNs else { return operation }

@@ -1,5 +1,5 @@
 /// Decides whether a history is linearizable (Herlihy and Wing, 1990): whether its operations can be put in one order
-/// that the model allows. In this order, no operation comes before one that had returned when it was called.
+/// that the model allows. If one operation returned before another was called, it also comes first in this order.
 ///
 /// The search is that of Wing and Gong (1993) with Lowe's cache of visited configurations (*Testing for
 /// linearizability*, 2017), as in Porcupine. A configuration is the set of linearized operations and the state that
@@ -7,8 +7,8 @@
 public struct LinearizabilityChecker: Sendable {
     public enum Verdict<M: Model>: Equatable, Sendable {
         case linearizable
-        /// No order exists. `stuckAt` are the operations that could have come next at the point where the search got
-        /// furthest.
+        /// No order exists. `stuckAt` are the candidates for the next place in the longest order that the search found.
+        /// None of them fits.
         case violation(stuckAt: [Operation<M>])
         /// The search gave up, because it would visit more than ``LinearizabilityChecker/maxConfigurations``.
         case undecided

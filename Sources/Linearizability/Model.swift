@@ -49,9 +49,9 @@ public protocol Model {
     /// default all.
     mutating func prepare(_ operations: [Operation<Self>]) -> [Operation<Self>]
 
-    /// Returns false if the operation at `index`, whose result is unknown, need not be tried in `state`. Either no
-    /// order can follow, or an equivalent operation is tried instead. The answer may only save time, never change a
-    /// verdict. By default true.
+    /// Returns false if the operation at `index`, whose result is unknown, need not be tried in `state`, because no
+    /// order can follow, or because an equivalent operation is tried instead. The answer may only save time, never
+    /// change a verdict. By default true.
     func isWorthTrying(_ index: Int, _ operation: Operation<Self>, in state: State, isLinearized: (Int) -> Bool) -> Bool
 }
 

@@ -41,8 +41,8 @@ struct Search<M: Model> {
                     event = events.next(after: event)
                 }
             } else {
-                // The next event is the return of an operation that is not linearized yet. So the last choice was
-                // wrong.
+                // The next event is the return of an operation that is not linearized yet. So the order so far cannot
+                // be continued: undo the last choice.
                 noteStuck()
                 guard let last = trail.popLast() else { return .violation(stuckAt: stuckAt) }
                 state = last.state
@@ -109,7 +109,7 @@ private struct EventList {
             times.append((operation.callNs, true, index))
             if !operation.isPending { times.append((operation.returnNs, false, index)) }
         }
-        // At the same time, calls come before returns. So two operations count as concurrent if one begins when the
+        // Of events with the same time, calls come first. So two operations count as concurrent if one begins when the
         // other ends.
         times.sort { ($0.timeNs, $0.isCall ? 0 : 1, $0.operation) < ($1.timeNs, $1.isCall ? 0 : 1, $1.operation) }
         for time in times {

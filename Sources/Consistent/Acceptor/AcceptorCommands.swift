@@ -1,12 +1,12 @@
 import Replication
 
 /// The Redis commands that read and change registers. Each script call carries the group, the epoch, and the
-/// incarnation that the configuration names for the replica (rule C8). Plain reads carry none of them.
+/// incarnation that the configuration names for the replica (rule C8). Reads without a script carry none of them.
 struct AcceptorCommands {
     let configuration: GroupConfiguration
     /// The script arguments that are equal for all replicas: group and epoch.
     private let shared: [Bytes]
-    /// By replica: the script argument after the shared ones, which is the incarnation expected there.
+    /// For each replica, the script argument that follows the shared ones: the incarnation that the replica must have.
     private let tails: [[Bytes]]
 
     init(group: Bytes, configuration: GroupConfiguration) {
@@ -49,7 +49,7 @@ struct AcceptorCommands {
     private static let zero = Bytes("0".utf8)
     private static let one = Bytes("1".utf8)
 
-    // MARK: Plain reads, which need no configuration; the reply is `[fields, identity]`
+    // MARK: Reads without a script, which need no configuration; the reply is `[fields, identity]`
 
     /// Reads the fields `ballot, version, value, deleted, expires_ms` of a record.
     static func read(_ register: Register) -> Command {
@@ -61,7 +61,7 @@ struct AcceptorCommands {
         Command(.plain([hmget, register.redisKey]), arguments: recordFields, checksIdentity: true)
     }
 
-    /// Scans one page of the registers that hold the keys of clients.
+    /// Requests one page of the Redis keys of clients' registers.
     static func scan(from cursor: Bytes, count: Int) -> Command {
         let options = ["MATCH", Register.scanPattern, "COUNT", String(count)].map { Bytes($0.utf8) }
         return Command(.plain([Bytes("SCAN".utf8), cursor]), arguments: options, checksIdentity: true)

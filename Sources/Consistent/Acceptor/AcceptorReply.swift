@@ -55,7 +55,7 @@ enum AcceptorReply: Equatable {
     }
 
     /// True if the acceptor certainly did nothing. Once an accept was sent, the outcome `not_applied` requires such a
-    /// reply from each replica that was sent it (rule C7).
+    /// reply from each replica that the accept was sent to (rule C7).
     var isRejection: Bool {
         switch self {
         case .rejected, .stale, .notMember, .noScript: true
@@ -85,7 +85,7 @@ enum RecordSummary: Equatable {
         }
     }
 
-    /// The ballot of the accepted state; ``Ballot/zero`` if there is no record, nil if this is unknown.
+    /// The ballot of the accepted state; ``Ballot/zero`` if there is no record, nil for ``unknown``.
     var ballot: Ballot? {
         switch self {
         case .absent: .zero

@@ -1,6 +1,7 @@
 import Replication
 
-/// The Lua scripts that run on an acceptor. Each connection loads them into its replica before the replica is admitted.
+/// The Lua scripts that run on an acceptor. Each new connection loads them into its replica. Only then does the engine
+/// decide whether to admit the replica.
 public enum ConsistentScripts {
     public static let all = [
         prepare, prepareDelete, accept, acceptTombstone, inspect, collect, probe, adopt, promote, raiseRollbackCounter,
@@ -9,12 +10,12 @@ public enum ConsistentScripts {
 
     // Each of these scripts handles any number of registers in one call.
     static let prepare = onRegisters("prepare", Bytes("local isDelete = false\n".utf8) + PackageResources.prepare_lua)
-    /// ``prepare`` for deletes. A replica that has a record of the key runs it even at its memory limit. It is a script
-    /// of its own, so that no batch mixes deletes and writes.
+    /// ``prepare`` for deletes. A replica that has a record of the key runs it even at its memory limit. One call runs
+    /// one script. So deletes and writes are never in the same call, and no write runs at the memory limit.
     static let prepareDelete = onRegisters(
         "prepare_delete", Bytes("local isDelete = true\n".utf8) + PackageResources.prepare_lua)
     static let accept = onRegisters("accept", PackageResources.accept_lua)
-    /// ``accept`` for tombstones. It is a script of its own, so that no batch mixes tombstones and values.
+    /// ``accept`` for tombstones. A separate script, so that no call mixes tombstones and values.
     static let acceptTombstone = onRegisters("accept_tombstone", PackageResources.accept_lua)
     static let inspect = onRegisters("inspect", PackageResources.inspect_lua)
     static let collect = onRegisters("collect", PackageResources.collect_lua)

@@ -9,7 +9,8 @@ public final class GroupBackup {
         public let replica: String
         /// Path of the dump on that server; nil if the server does not report it.
         public let path: String?
-        /// If the replica later shows a lower counter than this, the witnesses' copies prove that it was rolled back.
+        /// The counter after the dump, which the witnesses now store. The dump holds a lower one, so a restore is
+        /// detected.
         public let rollbackCounter: UInt64
     }
 
@@ -62,8 +63,8 @@ public final class GroupBackup {
         let first = await probe()
         let behind = first.indices.filter { RollbackDetector.isBehind($0, first) }
         guard !behind.isEmpty else { return incarnations(in: first) }
-        // The probes of several replicas are not simultaneous. If a counter is raised and copied in between, its
-        // replica looks rolled back, but a second probe shows that its counter has changed.
+        // The probes of several replicas are not simultaneous. If a counter is raised and copied between two of them,
+        // its replica looks rolled back, but a second probe shows that its counter has changed.
         let second = await probe()
         for replica in behind
         where RollbackDetector.isBehind(replica, second)

@@ -20,7 +20,8 @@ public struct GroupInitializer {
 
     private var group: any ReplicaGroup { acceptors.replicas }
 
-    /// Probes all replicas first. Changes none, unless each is blank or was left by an interrupted init. Then:
+    /// Probes all replicas first. Changes none of them, unless each is blank or was left half-initialised by an
+    /// interrupted init. Then:
     ///
     /// 1. gives each replica an identity (adopts it),
     /// 2. gets the first configuration accepted by all replicas in epoch 0,
@@ -62,7 +63,8 @@ public struct GroupInitializer {
     }
 
     /// Checks that replicas which all report to be members form one group. The latest configuration that any of them
-    /// holds must name them all. The group's name proves nothing, because two groups may both have the default name.
+    /// holds must name the incarnations of all. The group's name proves nothing, because two groups may both have the
+    /// default name.
     private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
         let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
         var latest: GroupConfiguration?

@@ -1,11 +1,11 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: collects the report of every replica, and finds the chosen configuration. Changes nothing.
+/// `app-cp members`: probes every replica, and finds the chosen configuration. Changes nothing.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]
-        /// `epoch=1 g1=<incarnation>:voter …`; nil if no configuration is known to be chosen.
+        /// The chosen configuration, such as `epoch=1 g1=<incarnation>:voter …`; nil if none was found.
         public let configuration: String?
         /// By replica: true if the configuration names it as a voter.
         public let isVoter: [Bool]

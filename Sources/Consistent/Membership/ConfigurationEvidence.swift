@@ -1,7 +1,8 @@
 import Replication
 
-/// Decides from the replies of the members which configuration is chosen, and which is in force (rule C8).
-/// ``ConfigurationRegister`` does the I/O.
+/// Decides from the replies of the members which configuration is chosen (rule C8). If none is, a change of the
+/// configuration was left half-done; then decides under which configuration to complete it. ``ConfigurationRegister``
+/// does the I/O.
 struct ConfigurationEvidence {
     /// A configuration that a replica has accepted, and the ballot of that accept.
     struct Candidate {
@@ -24,11 +25,12 @@ struct ConfigurationEvidence {
     /// The size of a majority of all replicas.
     let majority: Int
 
-    /// The configuration that is known to be chosen; nil if there is none. A majority of all replicas, all of them its
-    /// voters in the incarnations that it names, reports it at one ballot and no higher epoch.
+    /// The chosen configuration; nil if the replies show none. A configuration is chosen if a majority of all replicas
+    /// reports it at one ballot, and no higher epoch. These replicas must be its voters, in the incarnations that it
+    /// names.
     ///
-    /// No later configuration was chosen before these replies: a majority would hold it, and would share a voter with
-    /// this majority.
+    /// No later configuration was chosen before these replies. Otherwise a majority would hold it, would share a voter
+    /// with this majority, and this voter would report the later configuration.
     var chosen: GroupConfiguration? {
         for candidate in latestFirst {
             let configuration = candidate.configuration
@@ -44,10 +46,10 @@ struct ConfigurationEvidence {
     /// The configuration under which a half-done change is completed; nil if it cannot be determined.
     ///
     /// Considers a configuration only if a majority of all replicas replied as members in the incarnations that it
-    /// names. Otherwise its group has since been wiped, or it cannot reach agreement now.
+    /// names. Otherwise its group has since been wiped, or the group cannot reach agreement now.
     ///
-    /// The result has the highest epoch that a member named by such a configuration reports. If no member holds it any
-    /// more, it is derived from the configuration of the next epoch.
+    /// The result has the highest epoch that a member named by such a configuration reports. If no member holds the
+    /// configuration of that epoch any more, the result is derived from the one of the next epoch.
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }
@@ -60,7 +62,7 @@ struct ConfigurationEvidence {
 
     /// Derives the configuration before `next`. The two differ in one replica, which gets no vote here: its earlier
     /// incarnation is lost, or it was a learner. A replica that did not reply as a member gets no vote either. A
-    /// majority is still counted over all replicas.
+    /// majority is still more than half of all replicas.
     ///
     /// Needed if the members hold `next` only at different ballots, and none of them holds its predecessor.
     private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {

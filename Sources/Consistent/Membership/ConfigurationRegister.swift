@@ -7,7 +7,8 @@ final class ConfigurationRegister {
     private let acceptors: AcceptorGroup
     private let ballots: BallotGenerator
 
-    /// The configuration in force as far as is known; nil while it is unknown.
+    /// The configuration in force: the one that was last found to be chosen. Nil before that, and after
+    /// ``invalidate(_:)``.
     private(set) var current: GroupConfiguration?
     private var waiters: [Waiter] = []
     private var isFetching = false
@@ -23,8 +24,8 @@ final class ConfigurationRegister {
     private var scheduler: any Scheduler { acceptors.scheduler }
     private var names: [String] { acceptors.replicas.replicaNames }
 
-    /// True if enough voters of the configuration are available. While the configuration is unknown, every available
-    /// replica counts.
+    /// True if a quorum of the configuration's voters is available. While the configuration is unknown, every available
+    /// replica counts as a voter.
     var hasQuorum: Bool {
         guard let current else { return acceptors.hasMajority }
         return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)
@@ -57,7 +58,7 @@ final class ConfigurationRegister {
     }
 
     /// Asks the replicas for the configuration, even if one is known. Does nothing while another fetch runs.
-    /// - Parameter completing: true to complete a half-done change, if no configuration is known to be chosen.
+    /// - Parameter completing: true to complete a half-done change, if the replies show no chosen configuration.
     func refresh(completing: Bool, deadlineNs: UInt64) async {
         guard !isFetching else { return }
         isFetching = true
@@ -90,8 +91,8 @@ final class ConfigurationRegister {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
         // Two replies may not suffice: a replica may be blank or being rebuilt, or report a group that has since been
-        // wiped. If two members hold different configurations, the third reply may show which one is chosen. But a
-        // half-done change can be completed without it.
+        // wiped. If two members hold different configurations, the third reply may show which one is chosen. With
+        // `completing`, do not wait for the third reply, because a half-done change can be completed without it.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
             return evidence.chosen != nil || (completing && evidence.inForce != nil)
@@ -121,7 +122,8 @@ final class ConfigurationRegister {
     private func complete(_ evidence: ConfigurationEvidence, deadlineNs: UInt64) async {
         guard let inForce = evidence.inForce else { return }
         let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
-        // If the round found a configuration of the next epoch, the next fetch adopts it under its own voters.
+        // The round may find a configuration of the next epoch. The next fetch adopts that one, once its own voters
+        // report it.
         if let found, found.epoch == inForce.epoch { adopt(found) }
     }
 

@@ -33,7 +33,7 @@ struct GroupConfiguration: Equatable, Sendable {
         return GroupConfiguration(epoch: epoch + 1, entries: entries)
     }
 
-    /// The identity that a member of this configuration reports once it has adopted the epoch.
+    /// The identity that a member of this configuration reports once it has stored the configuration's epoch.
     func expectedIdentity(of replica: Int, group: Bytes) -> ReplicaIdentity {
         let entry = entries[replica]
         return ReplicaIdentity(

@@ -1,6 +1,6 @@
 import Replication
 
-/// The commands that maintain the membership of a group. None of them requires an epoch of the replica.
+/// The commands that maintain the membership of a group. None of them checks the replica's epoch.
 enum MembershipCommands {
     /// The rollback counter of one replica. The replica is identified by its incarnation.
     typealias WitnessedCounter = (incarnation: Bytes, counter: UInt64)
@@ -13,7 +13,8 @@ enum MembershipCommands {
         Command(.script(script, keys: keys), arguments: arguments, tailCount: tailCount, tail: tail)
     }
 
-    /// Reads a replica's identity. Runs after plain reads, to check that the expected replica answered them (rule C8).
+    /// Reads a replica's identity. Runs after reads without a script, to check that the expected replica answered them
+    /// (rule C8).
     static var identityCheck: Command {
         Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
     }
@@ -47,7 +48,8 @@ enum MembershipCommands {
 
     /// - Parameters:
     ///   - incarnations: by replica, the incarnation that it is expected to have.
-    ///   - replicas: the replicas whose counters are raised. The others get the same write, but keep their counter.
+    ///   - replicas: the replicas whose counters are raised. To the counters of the others, the command adds 0, which
+    ///     is also a write.
     static func raiseRollbackCounter(group: Bytes, incarnations: [Bytes], of replicas: ReplicaSet) -> Command {
         command(ConsistentScripts.raiseRollbackCounter, [group], tailCount: 2) {
             [incarnations[$0], Bytes(decimal: replicas.contains($0) ? 1 : 0)]

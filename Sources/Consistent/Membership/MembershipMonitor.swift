@@ -6,7 +6,7 @@ final class MembershipMonitor {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
 
-    /// By replica: its report to the last probe; nil if it did not answer.
+    /// By replica: its reply to the last probe; nil if it did not answer.
     private(set) var observations: [ReplicaObservation?]
     private(set) var durability: [Durability?]
     private var lastProbeNs: UInt64?

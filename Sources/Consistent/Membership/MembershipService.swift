@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Maintains the membership of the group: probes the replicas, raises rollback counters, follows the configuration and
-/// rebuilds blank replicas. Also determines whether the group can serve.
+/// Maintains the membership of the group: probes the replicas, raises rollback counters, keeps the configuration up to
+/// date and rebuilds blank replicas. Also determines whether the group can serve.
 final class MembershipService {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -97,14 +97,14 @@ final class MembershipService {
         return views
     }
 
-    /// Why the engine cannot serve now; nil if it can. It can if a majority of all replicas votes and, as far as is
-    /// known, accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can serve if a majority of all replicas votes and has not
+    /// rejected its last write probe.
     func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await readinessFailure(await refresh(deadlineNs: deadlineNs), deadlineNs: deadlineNs)
     }
 
-    /// Reports a change of readiness only if two probes in a row show it, because connections take a moment after a
-    /// start.
+    /// Reports a change of readiness only if two probes in a row show it, because an instance that has just started is
+    /// still connecting.
     private func reportReadiness() async {
         let found = await readinessFailure(views, deadlineNs: acceptors.scheduler.nowNs + intervalNs)
         if found == failure.last, found != failure.reported {

@@ -14,8 +14,8 @@ struct ReplicaIdentity: Equatable, Sendable {
     /// The highest epoch that the replica has seen.
     let epoch: UInt64
 
-    /// Scripts compare epochs as numbers that are exact below 2^53. If a replica reports this value or more, its record
-    /// is corrupt. Half of the range is left, so a later epoch always exists.
+    /// Scripts compare epochs as numbers, which are exact below 2^53. An identity that reports this value or more
+    /// counts as corrupt. So half of the range remains for later epochs.
     static let epochLimit: UInt64 = 1 << 52
 
     /// The fields of `cap:identity` that ``init(fields:)`` expects, in order.

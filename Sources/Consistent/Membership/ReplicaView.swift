@@ -131,8 +131,8 @@ extension [ReplicaView] {
         voters.count { self[$0].role == .member }
     }
 
-    /// Why a change cannot succeed although a majority votes: too few of `voters` accept writes. Nil if enough do, or
-    /// if that is not known yet.
+    /// Why a change cannot succeed although a majority votes: too few of `voters` accept writes. Nil if enough do. A
+    /// voter that was sent no write probe yet counts as accepting.
     func writeFailure(among voters: ReplicaSet, majority: Int) -> StoreFailure? {
         let voting = voters.map { self[$0] }.filter { $0.role == .member }
         let errors = voting.compactMap { view in view.writeError.map { (view.name, $0) } }

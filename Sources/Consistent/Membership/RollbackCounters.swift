@@ -28,9 +28,9 @@ final class RollbackCounters {
         var counter: UInt64
     }
 
-    /// Raises the counters of the compared members, except those that another instance has raised since the last step.
-    /// The other members get the same write, but keep their counter. Then copies to each member the counters that it
-    /// has not witnessed yet. Only a counter from a reply is copied, because Redis replies after the fsync.
+    /// Raises the counters of the members whose server process was compared with the witnesses. Adds 0, which is also a
+    /// write, to counters that another instance has raised since the last step. Then copies to each member the counters
+    /// that it has not witnessed yet. Only a counter from a reply is copied, because Redis replies after the fsync.
     ///
     /// A rolled-back member that must not be erased now keeps its counter. A raise could lift the counter above the
     /// copies on the witnesses and hide the rollback.

@@ -4,8 +4,8 @@ import Replication
 /// Finds replicas that were rolled back, and erases them (rule C8).
 ///
 /// Every second, a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
-/// falls. A member whose counter is below a witness's copy was restored from an old dump, or its memory was rolled
-/// back. It may have forgotten promises.
+/// falls. A member whose counter is below a witness's copy was restored from an old dump, or from a snapshot of its
+/// virtual machine. It may have forgotten promises.
 final class RollbackDetector {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
@@ -14,7 +14,8 @@ final class RollbackDetector {
     /// By replica: why and when its last connection was not admitted; nil after an admission.
     private var admissionFailures: [(reason: String, atNs: UInt64)?]
 
-    /// How long a failed admission is reported. Longer than the time between two attempts to connect.
+    /// How long a failed admission is reported. It is longer than the pause between two attempts to connect, so that
+    /// the report does not vanish between them.
     private static let maxFailureAgeNs = 5_000 * nsPerMs
 
     /// An admission stops waiting for witnesses after this time. It is also the time limit of an erasure.
@@ -45,8 +46,8 @@ final class RollbackDetector {
     /// process that was already compared is admitted again even if no witness answers. Any other process waits for a
     /// witness: without one, no majority of all replicas is available anyway.
     ///
-    /// A witness that was down may hold outdated counters. When an instance starts, its replicas connect one after
-    /// another. So all witnesses get time to connect before one of them is enough.
+    /// A witness that was down may hold outdated counters. So a single witness is accepted only after the others had
+    /// time to connect: when an instance starts, its replicas connect one after another.
     func admit(_ replica: Int) async -> Bool {
         let scheduler = acceptors.scheduler
         let startNs = scheduler.nowNs
@@ -98,8 +99,8 @@ final class RollbackDetector {
             return .admitted
         }
         let isKnown = comparedRuns[replica] == runID
-        // A replica that is being rebuilt has made no promise yet, so it cannot have forgotten one. The same Redis
-        // process was compared before, so it has not loaded an old dump since.
+        // A replica that is being rebuilt has made no promise yet, so it cannot have forgotten one. This Redis process
+        // was compared before, so it has not loaded an old dump since.
         if isKnown, identity.state == .rebuilding { return .admitted }
         guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .admitted : .noWitness
@@ -107,8 +108,8 @@ final class RollbackDetector {
         // A rebuilding replica may look rolled back, because its first counter is already witnessed. It is treated as
         // rolled back, because an old dump from the rebuild looks the same (rule C8).
         let isRolledBack = own.rollbackCounter < witnessed
-        // Wait for more witnesses if possible. Those that connect later may hold higher counters, or be rolled back as
-        // well.
+        // Wait for more witnesses if possible. Those that connect later may hold higher counters. They may also be
+        // rolled back themselves, and then only one replica may be erased.
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {
@@ -122,8 +123,8 @@ final class RollbackDetector {
 
     // MARK: Comparison
 
-    /// Erases members whose counter is below a copy that a witness holds, as far as `erase` allows. They may be
-    /// admitted and connected.
+    /// Erases members whose counter is below a copy that a witness holds, as far as `erase` allows, even if they are
+    /// admitted and in use.
     /// - Returns: the observations, in which every rolled-back member counts as blank.
     func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
         let names = acceptors.replicas.replicaNames

@@ -1,10 +1,11 @@
 import Replication
 
-/// Records which replicas reject this instance's write probes (rule C9). Causes include `min-replicas-to-write`, a
-/// failed save, full memory, and a missing permission. `INFO` does not show all of them, so the result of a write
-/// decides.
+/// Records which replicas reject this instance's write probes (rule C9). Causes of a rejection include
+/// `min-replicas-to-write`, a failed save, full memory, and a missing permission. `INFO` does not show all of them, so
+/// the result of a write decides.
 ///
-/// ``RollbackCounters`` sends a write probe about once a second to each member whose process was compared.
+/// ``RollbackCounters`` sends a write probe about once a second to each member whose server process was compared with
+/// the witnesses.
 final class WriteProbes {
     private let events: (any ConsistentEvents)?
     /// By replica: the error of its last write probe; nil if that was applied, or before the first.

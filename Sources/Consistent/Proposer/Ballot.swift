@@ -9,7 +9,7 @@ struct Ballot: Hashable, Comparable, Sendable {
     let counter: UInt64
     let proposer: UInt64
 
-    /// Counters stay below 2^53, because Lua's numbers hold all integers below that exactly.
+    /// Counters stay below 2^53, because Lua's numbers are exact only for integers up to that limit.
     private static let counterLimit: UInt64 = 1 << 53
     /// If a replica reports a counter of this value or more, its record counts as malformed. The distance to
     /// ``counterLimit`` is more than proposers can use, so a ballot above a reported one always exists.

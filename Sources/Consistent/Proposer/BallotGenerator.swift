@@ -1,7 +1,7 @@
 import EventLoop
 
-/// Issues the ballots of one proposer, which only rise (rule C1). All parts of an instance that propose share one
-/// generator: changes of keys, the configuration register and the rebuild.
+/// Issues the ballots of one proposer, each higher than the one before (rule C1). All parts of an instance that propose
+/// share one generator: changes of keys, the configuration register and the rebuild.
 final class BallotGenerator {
     /// 64 random bits, drawn at each start. So a restarted instance counts as another proposer.
     let proposer: UInt64

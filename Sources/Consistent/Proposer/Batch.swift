@@ -1,7 +1,7 @@
 import Replication
 
-/// Operations on one register whose changes the proposer gets chosen together. A batch may need several attempts (rules
-/// C4 to C7).
+/// Operations on one register. The proposer applies all of them to one state and gets the resulting state chosen, which
+/// may need several attempts (rules C4 to C7).
 final class Batch {
     /// The number of this batch, unique for its proposer. In ``RegisterState/writers``, proposer and number together
     /// identify the batch.
@@ -10,13 +10,13 @@ final class Batch {
 
     typealias Results = [(operation: PendingOperation, result: OperationResult)]
 
-    /// The results computed by each attempt that changed the state, until one attempt is known to be chosen.
+    /// By attempt: the results that it computed. Contains only attempts that changed the state.
     private var results: [UInt64: Results] = [:]
     /// The accept phases that were sent with a changed state.
     private var sentPhases: [Phase] = []
     private var lastAttempt: UInt64 = 0
-    /// The lowest version on which a sent attempt was built. The first attempt need not have the lowest. It may have
-    /// been built on a state that was never chosen, while the chosen history has lower versions.
+    /// The lowest version on which a sent attempt was built. This need not be the first attempt's version. The first
+    /// attempt may have been built on a state that was never chosen, while the chosen history has lower versions.
     private var baseVersion: UInt64?
     /// The version on which the last attempt that changed the state was built, whether or not it was sent.
     private var attemptBaseVersion: UInt64 = 0
@@ -95,7 +95,8 @@ final class Batch {
     /// True if a replica has not yet replied to an accept of this batch.
     var awaitsReplies: Bool { sentPhases.contains { !$0.call.outstanding.isEmpty } }
 
-    /// Records that the accept of a changed state was sent. Call it before anything is awaited.
+    /// Records that the accept of a changed state was sent. Call this before the next `await`, because a deadline that
+    /// passes there reads the outcome.
     func didSend(_ phase: Phase, _ proposal: Proposal) {
         guard !phase.call.sent.isEmpty else { return }
         sentPhases.append(phase)

@@ -1,13 +1,13 @@
 import EventLoop
 import Replication
 
-/// Determines how long a preempted proposer pauses before its next round on a register. Each register has a window (a
-/// length of time). A pause is a random part of it, so that rivals do not collide again.
+/// Determines how long a preempted proposer pauses before its next round on a register. Each register has a window,
+/// which is a length of time. A pause is a random time up to that length, so that rivals do not collide again.
 ///
 /// A proposer with a cached promise needs one round trip and its rivals need two, so it could preempt them for ever. If
-/// a prepare finds the proposer's own last state still in place, the proposer has overtaken a rival. It then doubles
-/// its window until the rivals have finished. A window outlives its batch (as in Bharghavan et al., *MACAW*, SIGCOMM
-/// 1994).
+/// a preempted proposer prepares and finds its own last state unchanged, it has overtaken the rival, which has prepared
+/// but not yet accepted. The proposer then doubles its window, so that the rival can finish. A window stays in force
+/// for later batches of the register (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
 final class ContentionBackoff {
     private struct Window {
         var lengthNs: UInt64
@@ -26,7 +26,7 @@ final class ContentionBackoff {
     private static let memoryNs = 1_000 * nsPerMs
     /// The window of a preempted proposer grows to at most this many times the shortest window. The window of a
     /// proposer that overtakes rivals may grow to the longest window, so preempted proposers retry sooner.
-    private static let maxLosses: UInt64 = 8
+    private static let maxPreemptedFactor: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 
     /// - Parameter maxMs: the longest pause, in milliseconds.
@@ -42,13 +42,13 @@ final class ContentionBackoff {
         if windows.count >= Self.maxRegisters, windows[register] == nil { windows.removeAll() }
         let range = rangeNs
         let knownNs = windowNs(register)
-        let boundNs = min(range.lowerBound * Self.maxLosses, range.upperBound)
+        let boundNs = min(range.lowerBound * Self.maxPreemptedFactor, range.upperBound)
         windows[register] = Window(
             lengthNs: max(knownNs, min(max(knownNs * 2, range.lowerBound), boundNs)), preemptedNs: nowNs)
     }
 
     /// Records that a quorum promised a ballot of this proposer.
-    /// - Parameter isOvertaking: true if this proposer's last state was still in place. Then no rival had time to
+    /// - Parameter isOvertaking: true if the register still held this proposer's last state. Then no rival had time to
     ///   finish.
     func didPrepare(_ register: Register, isOvertaking: Bool) {
         guard !windows.isEmpty, let window = windows[register] else { return }
@@ -62,7 +62,7 @@ final class ContentionBackoff {
         await pause(upToNs: windowNs(register), deadlineNs: deadlineNs)
     }
 
-    /// Pauses between attempts that found no quorum.
+    /// Pauses after an attempt that failed without being preempted, for example because it found no quorum.
     /// - Parameter failures: how many attempts in a row have failed.
     func waitAfterFailure(_ failures: UInt64, deadlineNs: UInt64) async {
         let longestMs = min(UInt64(1) << min(failures, 6), maxMs)

@@ -60,7 +60,7 @@ final class RoundProgress {
 
     func roundEnded() { lastEndNs = scheduler.nowNs }
 
-    /// Why an operation timed out before any round of its own ended.
+    /// The failure of an operation that timed out before any round of its batch ended.
     var failureOfWaiting: StoreFailure {
         if let lastEndNs, scheduler.nowNs - lastEndNs < Self.recentNs {
             return StoreFailure(.timeout, "other operations of this key used up the time")

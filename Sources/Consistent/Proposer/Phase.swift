@@ -108,13 +108,14 @@ struct Phase {
     }
 
     /// True if a voter among `replicas` was not sent this command, or its connection was lost before the reply. A voter
-    /// that answered with an error does not count: once it accepts writes again, all keys are compared (rule C11).
+    /// that answered with an error also missed the accept, but is not reported here: once it accepts writes again, all
+    /// keys are compared (rule C11).
     func isMissed(by replicas: ReplicaSet) -> Bool {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
     /// True if the accept has no effect and never will. It was sent to each replica at most once, and each replica that
-    /// was sent it has rejected it (rule C7, second case).
+    /// it was sent to has rejected it (rule C7, second case).
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)
     }

@@ -66,7 +66,8 @@ enum RoundFailure: Error, Equatable {
     case noScript
     /// Too few replicas were reachable or answered in time.
     case noMajority
-    /// Some replicas were not sent the command, because they had too many unanswered commands. The others were too few.
+    /// Some replicas were not sent the command, because they had too many unanswered commands. The others were fewer
+    /// than a quorum.
     case overloaded
     /// A replica answered with a server error.
     case failed(ServerError)

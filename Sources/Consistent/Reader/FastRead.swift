@@ -8,7 +8,8 @@ final class FastRead {
     private let acceptors: AcceptorGroup
     private let quorum: Quorum
     private let delay: HedgeDelay
-    /// By replica: the reply to the identity check that a voter of this configuration gives in its epoch.
+    /// By replica: the reply that its identity check must give. It shows the voter that the configuration names, and
+    /// the configuration's epoch.
     private var expectedIdentities: [Reply]
 
     /// - Parameter hedgeMs: the minimum delay before the other replicas are asked too, in milliseconds.
@@ -101,8 +102,8 @@ final class FastRead {
         guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
             parts[1] == expectedIdentities[replica]
         else { return nil }
-        // All reads of a loop turn share one identity check. Store its array here, so that the next comparison finds
-        // the same array and need not compare its elements.
+        // All reads of a loop turn share one identity check. Store its reply here: the next read then compares the same
+        // array with itself, without a comparison of the elements.
         expectedIdentities[replica] = parts[1]
         guard case .array(let fields) = parts[0], !fields.isEmpty else { return nil }
         return fields

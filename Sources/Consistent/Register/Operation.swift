@@ -1,6 +1,7 @@
 import Replication
 
-/// A client's operation on a register: a function from state to state, and a result (rule C4).
+/// A client's operation on a register: a function that computes the new state and a result from the old state (rule
+/// C4).
 enum Operation: Sendable, Equatable {
     /// Changes nothing, except that an expired value becomes a tombstone. Used for reads that need a full round, and
     /// for identity rounds.
@@ -14,7 +15,7 @@ enum Operation: Sendable, Equatable {
 enum OperationResult: Sendable, Equatable {
     case state(RegisterState)
     case applied(version: UInt64)
-    /// The key of a delete does not exist.
+    /// The operation is a delete of a key that does not exist.
     case absent(version: UInt64)
     /// The precondition does not hold. If the key does not exist, `exists` is false, and the key's next change gets a
     /// version above `version`.
@@ -31,7 +32,7 @@ struct BatchOutcome: Equatable {
 }
 
 extension RegisterState {
-    /// Applies operations one after another. Each change gets a version of its own, as if it were the only one.
+    /// Applies operations one after another. Each change gets its own version, as if it were not part of a batch.
     ///
     /// Expiry is a change like any other. After `expires_ms` a tombstone is committed before any answer reports the key
     /// as absent (rule C10). Otherwise two proposers with different clocks could give different answers.

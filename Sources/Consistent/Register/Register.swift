@@ -1,6 +1,6 @@
 import Replication
 
-/// Identifies one register by its Redis key: `cp:` and a client's key, or the key of the group's configuration.
+/// Identifies one register by its Redis key: `cp:` followed by a client's key, or `cap:config`.
 ///
 /// Each register is a CASPaxos instance of its own. Registers share only the configuration and the GC watermarks.
 struct Register: Hashable {

@@ -1,8 +1,9 @@
 import Replication
 
 extension RegisterState {
-    /// Parses the fields `version, value, deleted, expires_ms, writers, evicted_at` of a record. A read may omit the
-    /// last two. Nil if a field is missing or malformed, because then another program wrote the record.
+    /// Parses the fields `version, value, deleted, expires_ms, writers, evicted_at` of a record. The last two may be
+    /// missing, because a read in one round trip does not request them. Nil if another field is missing, or if a field
+    /// is malformed: then another program wrote the record.
     init?(fields: ArraySlice<Reply>) {
         let start = fields.startIndex
         guard fields.count >= 4, let version = Self.version(fields[start]),
@@ -28,14 +29,14 @@ extension RegisterState {
         self.evictedAt = evictedAt
     }
 
-    /// Parses a version of at most 53 bits: neither Redis' Lua nor JSON numbers of many clients represent larger ones
-    /// exactly.
+    /// Parses a version of at most 53 bits. Larger numbers are not exact in Redis' Lua, nor in the JSON parsers of many
+    /// clients.
     private static func version(_ field: Reply) -> UInt64? {
         guard let number = field.int64, (0..<1 << 53).contains(number) else { return nil }
         return UInt64(number)
     }
 
-    /// The field `writers`: `<proposer>:<number>:<attempt>`, separated by commas.
+    /// The field `writers`: one `<proposer>:<batch number>:<attempt>` per entry, separated by commas.
     var writersText: Bytes {
         var text = Bytes()
         text.reserveCapacity(writers.count * 24)

@@ -14,11 +14,11 @@ struct RegisterState: Equatable, Sendable {
     var expiresMs: Int64?
     /// The proposers that last changed the state, oldest first, each with its last batch (rule C6).
     var writers: [Writer]
-    /// The version at which an entry was last evicted from ``writers``. If a batch started from a lower version, a
-    /// missing entry proves nothing, because it may have been evicted.
+    /// The version at which an entry was last evicted from ``writers``. If a batch was built on a lower version, its
+    /// entry may have been evicted. A missing entry then does not prove that the batch was not applied.
     var evictedAt: UInt64
 
-    /// One proposer's last batch that changed the state.
+    /// One proposer's last batch that changed the state: the number of the batch, and which of its attempts did it.
     struct Writer: Equatable, Sendable {
         var proposer: UInt64
         var number: UInt64
@@ -35,7 +35,8 @@ struct RegisterState: Equatable, Sendable {
             value: [], version: gcVersion, isDeleted: true, expiresMs: nil, writers: [], evictedAt: gcVersion)
     }
 
-    /// The entry of one batch of a proposer, whichever of its attempts is in the history of this state; nil if none is.
+    /// The entry of a proposer's batch. It names the attempt that is in the history of this state. Nil if there is no
+    /// entry.
     func entry(of proposer: UInt64, number: UInt64) -> Writer? {
         writers.first { $0.proposer == proposer && $0.number == number }
     }

@@ -1,7 +1,7 @@
 import Replication
 
 /// Copies the chosen state of one register to the replicas that missed its accept (rule C11). A rebuilt replica has no
-/// data at first, and gets it in this way.
+/// data at first; catch-up copies all keys to it.
 ///
 /// Sends the original accept again: the same ballot, the same state, and the same promise of the next ballot.
 struct CatchUp {
@@ -12,8 +12,8 @@ struct CatchUp {
 
     enum Result {
         case copied(isTombstone: Bool)
-        /// The state needs a round with a higher ballot, for one of two reasons. A later round left a higher promise or
-        /// state. Or the replica has no record, and its GC watermark is above the ballot.
+        /// A replica rejected the ballot: it has promised or accepted a higher one, or it has no record and its GC
+        /// watermark is higher. An identity round must store the state at a higher ballot.
         case rejected
         /// A replica did not answer, or answered with an error.
         case failed

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Scans the registers of one replica page by page, and asks replicas for their records of them. The scan pauses
-/// between pages, so that client requests come first.
+/// Scans the registers of one replica page by page, and asks the replicas for their records of these registers. The
+/// scan pauses between pages, so that client requests come first.
 struct RegisterScan {
     private let acceptors: AcceptorGroup
     private let pageSize: Int
@@ -65,14 +65,15 @@ struct RegisterScan {
         return (next, keys.compactMap(\.bytes).compactMap(Register.init(redisKey:)))
     }
 
-    /// True if the identity check of a reply shows the member that the configuration names, in its epoch.
+    /// True if the identity check of a reply shows the member that the configuration names, and the configuration's
+    /// epoch.
     func isMember(_ replica: Int, by identityFields: Reply?) -> Bool {
         let expected = configuration.expectedIdentity(of: replica, group: acceptors.name)
         return acceptors.reported(identityFields, by: replica).own == expected
     }
 
-    /// The records of a page without their values, by register and then by replica. The commands to a replica are sent
-    /// as a batch.
+    /// The records of a page without their values: one element per register, with one summary per replica. All commands
+    /// to a replica are sent as one batch.
     func summaries(of page: [Register], at replicas: ReplicaSet) async -> [[RecordSummary]] {
         let client = acceptors.client()
         let calls = page.map { client.send(commands.inspect($0), to: replicas) }

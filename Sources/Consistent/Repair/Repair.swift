@@ -17,7 +17,8 @@ final class Repair {
     private let scanIntervalNs: UInt64
     private var lastScanNs: UInt64 = 0
 
-    /// The most registers that are repaired concurrently. A value may be 1 MiB long, and a replica may be far away.
+    /// The most registers that are repaired concurrently. More than one, because a replica may be far away; not all at
+    /// once, because a value may be 1 MiB long.
     private static let maxConcurrent = 16
 
     init(
@@ -35,7 +36,7 @@ final class Repair {
     private var scheduler: any Scheduler { acceptors.scheduler }
 
     /// Repairs the backlog, and scans all registers if a scan is due. Does nothing unless all voters are available:
-    /// catch-up needs the replica that is behind, and tombstone GC needs all of them.
+    /// catch-up needs the replica that is behind, and tombstone GC needs all voters.
     func step() async {
         guard let configuration = configurations.current,
             configuration.voters.subtracting(acceptors.replicas.available).isEmpty
@@ -70,8 +71,8 @@ final class Repair {
         lastScanNs = scheduler.nowNs
     }
 
-    /// - Parameter scanned: the replica whose scan returned these registers; nil for the backlog. Several replicas may
-    ///   hold a register, and only the scan of the first of them repairs it.
+    /// - Parameter scanned: the replica whose scan returned these registers; nil for the backlog. If several replicas
+    ///   hold a register, only the scan of the first of them repairs it.
     private func repair(_ page: [Register], _ scan: RegisterScan, scanned: Int?) async {
         let voters = scan.configuration.voters
         let summaries = await scan.summaries(of: page, at: voters)

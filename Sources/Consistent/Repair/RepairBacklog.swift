@@ -4,9 +4,9 @@ import DequeModule
 /// have missed.
 final class RepairBacklog {
     private var registers: Deque<Register> = []
-    /// True if a replica may have missed accepts of unknown registers.
+    /// True if a replica may have missed accepts of registers that are not in the list.
     private(set) var needsFullScan = true
-    /// The most registers in the list. If it is full, a full scan is requested instead of an entry.
+    /// The most registers in the list. If the list is full, ``add(_:)`` requests a full scan instead.
     private static let maxRegisters = 10_000
 
     var count: Int { registers.count }

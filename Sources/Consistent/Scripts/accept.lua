@@ -13,7 +13,8 @@ return forEachRegister(8, function(key, ballot, nextBallot, version, value, dele
     if deleted == '1' and accepted then allowFullMemory() end
     if accepted == ballot then
         raiseEpoch()
-        -- This accept is a repetition. Raise the promise nevertheless, because the proposer relies on it.
+        -- This accept was already executed here. Raise the promise nevertheless: the proposer will use `nextBallot`
+        -- without a prepare.
         if isBelow(promise, nextBallot) then redis.call('HSET', key, 'promise', nextBallot) end
         return 1
     end

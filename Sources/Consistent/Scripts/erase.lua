@@ -1,9 +1,9 @@
--- Erases the data of a rolled-back replica, which is blank afterwards (rule C8). Its old data could bring deleted keys
--- back.
+-- Erases the data of a rolled-back replica (rule C8), because its old data could bring deleted keys back. Afterwards
+-- the replica is blank and can be rebuilt.
 --
 --   KEYS   cap:identity
 --   ARGV   incarnation and rollback counter that the replica was found to have
---   reply  number of keys erased, or -1 if the replica no longer has these
+--   reply  number of keys erased, or -1 if the replica now has another incarnation or counter
 local PAGE_SIZE = 1000
 local incarnation, counter = unpack(ARGV)
 local ownIncarnation, ownCounter = unpack(redis.call('HMGET', 'cap:identity', 'incarnation', 'rollback_counter'))

@@ -1,7 +1,8 @@
 -- Prelude of the scripts that run for any number of registers in one call; it follows prelude_ballot.lua.
 --
 --   KEYS   the registers
---   ARGV   group, epoch, incarnation expected here; then for each register the arguments that its script names
+--   ARGV   group, epoch, incarnation expected here; then, for each register, the arguments that the header of the
+--          script lists
 --   reply  one element per register, in the order of KEYS; {'NOTMEMBER'} or {'STALE'} for each of them if the
 --          check below fails
 --
@@ -27,8 +28,8 @@ if not takesPart or epoch < knownEpoch then
     return replies
 end
 
--- Adopts the epoch of the command. Call it after all reads of a register and before its first write: if a read fails,
--- nothing has changed.
+-- Stores the epoch of the command, if it is higher. Call this after all reads of a register and before its first write,
+-- so that a failed read changes nothing.
 local function raiseEpoch()
     if epoch > knownEpoch then
         redis.call('HSET', 'cap:identity', 'epoch', epochText)
@@ -36,13 +37,13 @@ local function raiseEpoch()
     end
 end
 
--- After this call the script may write even if the memory is full (`maxmemory`). Redis rejects only the first write of
+-- After this call the script can write even if the memory is full (`maxmemory`). Redis rejects only the first write of
 -- a script, and only if that write may need memory, which DEL does not. Redis 7 has the flag `allow-oom` for this
 -- purpose; DEL also works with Redis 6.2.
 local function allowFullMemory() redis.call('DEL', 'cap:none') end
 
 -- Calls step(key, arguments) for each register. An error in one register, for example a key of another type, becomes
--- the reply for that register only: the others must not look rejected.
+-- the reply for that register only. The other registers are still executed, and report their own results.
 local function forEachRegister(argumentCount, step)
     local replies = {}
     for i = 1, #KEYS do

@@ -1,6 +1,7 @@
 -- Phase 1 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): promise the ballot and report the accepted state.
 --
---   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot. A line before this file sets `isDelete`
+--   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot. ConsistentScripts.swift puts a line before this file
+--               that sets `isDelete`
 --   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
 --               {'REJECTED', highest ballot seen}
 --
@@ -13,8 +14,8 @@ return forEachRegister(1, function(key, ballot)
     local gcVersion = not accepted and redis.call('GET', 'cap:gc_version') or '0'
     if promise and not isBelow(promise, ballot) then return {'REJECTED', promise} end
     if accepted and not isBelow(accepted, ballot) then return {'REJECTED', accepted} end
-    -- If the memory is full, a write must fail here, but a delete of a stored record may continue. Once an accept was
-    -- sent and fails, the outcome of the write is unknown (rule C7).
+    -- If the memory is full, a write must already fail here. If its accept failed instead, its outcome would be unknown
+    -- (rule C7). A delete of a stored record may continue.
     if isDelete and accepted then allowFullMemory() end
     raiseEpoch()
     redis.call('HSET', key, 'promise', ballot)

@@ -1,8 +1,8 @@
--- Makes the replica a member, if it still has this incarnation; never creates an identity (rule C8).
+-- Makes the replica a member, if it has the expected incarnation. Never creates an identity (rule C8).
 --
 --   KEYS   cap:identity
---   ARGV   incarnation, epoch, GC ballot (empty for none), GC version; then for each other member its incarnation
---          and its rollback counter
+--   ARGV   incarnation expected here, epoch, ballot (empty for none) and version of the GC watermark; then for each
+--          other member its incarnation and its rollback counter
 --   reply  1 if the replica is a member with that incarnation after the call, else 0
 local incarnation, epoch, gcBallot, gcVersion = unpack(ARGV, 1, 4)
 local FIRST_WITNESSED = 5
@@ -20,8 +20,8 @@ if gcBallot ~= '' and (not ownGCBallot or isBelow(ownGCBallot, gcBallot)) then
     redis.call('SET', 'cap:gc_ballot', gcBallot)
 end
 if tonumber(gcVersion) > tonumber(ownGCVersion or '0') then redis.call('SET', 'cap:gc_version', gcVersion) end
--- In epoch 1 the group is new, and has just stored its configuration here. In a later epoch, a configuration found here
--- is left over from an interrupted init.
+-- In epoch 1 the group is new, and init has just stored the configuration here. In a later epoch, a configuration that
+-- is stored here is left over from an interrupted init.
 if tonumber(epoch) > 1 then redis.call('DEL', 'cap:config') end
 -- Start with counter 1 or more. In a rebuild, the other members have already witnessed counter 1, so an older dump of
 -- this replica, which has counter 0, is detected.

@@ -1,5 +1,5 @@
--- Makes a member adopt an epoch before a rebuild compares its keys (rule C8). From then on it rejects every proposer of
--- an earlier epoch.
+-- Makes a member store a higher epoch, as a step of another replica's rebuild (rule C8). From then on the member
+-- rejects every proposer of an earlier epoch.
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here, epoch

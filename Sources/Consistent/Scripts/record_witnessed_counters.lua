@@ -8,7 +8,7 @@ local FIRST_WITNESSED = 3
 local MAX_WITNESSED = 64
 local group, incarnation = unpack(ARGV, 1, 2)
 if not isMember(group, incarnation) then return 0 end
--- The hash has one field per incarnation, so a late copy for a replaced replica cannot hide the counter of its
+-- The hash has one field per incarnation, so a late counter of a replaced replica cannot overwrite that of its
 -- successor. If there are too many fields, only those of incarnations in the configuration stay. They stay even if the
 -- replica is down, because it may come back with an old dump.
 local configuration = redis.call('HGET', 'cap:config', 'value')

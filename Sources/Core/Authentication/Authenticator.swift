@@ -6,7 +6,7 @@ public struct Credentials: Sendable {
     let tokens: TokenList
     let verifier: JWTVerifier?
 
-    /// - Parameter rules: required if there are `keys`; without them, the keys are ignored.
+    /// - Parameter rules: required if there are `keys`; without rules, the keys are ignored.
     public init(tokens: TokenList, keys: JWTKeys = .none, rules: JWTRules? = nil) {
         self.tokens = tokens
         verifier = keys.isEmpty ? nil : rules.map { JWTVerifier(keys, $0) }
@@ -35,7 +35,7 @@ public final class Authenticator {
     }
 
     private var credentials: Credentials
-    /// The cache, by the value of the `Authorization` field in its usual spelling, `Bearer TOKEN`.
+    /// The cache. A key is the value of an `Authorization` field, always spelled `Bearer TOKEN`.
     private var verified: [String: Verified] = [:]
     private var failures: [ClientAddress: RateLimiter] = [:]
     private var allFailures = RateLimiter(ratePerS: Authenticator.maxAllFailuresPerS)
@@ -43,8 +43,8 @@ public final class Authenticator {
     private let nowS: () -> Int64
 
     static let maxAddresses = 1_024
-    /// The most wrong tokens per second from one address. Verifying a signature takes about 0.1 ms, for each key that
-    /// the token may be signed with.
+    /// The most wrong tokens per second from one address. They are limited, because verifying a signature takes about
+    /// 0.1 ms for each key that may have signed the token.
     static let maxFailuresPerS: UInt64 = 50
     /// The most wrong tokens per second from all addresses together.
     static let maxAllFailuresPerS: UInt64 = 1_000
@@ -69,7 +69,7 @@ public final class Authenticator {
 
     /// - Parameters:
     ///   - authorization: the value of the `Authorization` field; nil if there is none.
-    ///   - nowNs: the time on a monotonic clock. It is not read for a token that was already verified.
+    ///   - nowNs: the time on a monotonic clock. The clock is not read for a token that was already verified.
     public func authenticate(
         _ authorization: String?, from client: ClientAddress, atNs nowNs: @autoclosure () -> UInt64
     ) -> Answer {

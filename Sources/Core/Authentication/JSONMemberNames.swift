@@ -2,12 +2,12 @@ import FoundationEssentials
 
 /// Finds repeated member names in a JSON object.
 ///
-/// Parsers disagree on which of two equal members counts, so that two services could see two subjects in one token. RFC
-/// 7515 (section 4) and RFC 7519 (section 4) let a recipient reject such a token.
+/// Parsers disagree on which of two members with the same name counts, so two services could see two subjects in one
+/// token. RFC 7515 (section 4) and RFC 7519 (section 4) let a recipient reject such a token.
 enum JSONMemberNames {
-    /// Whether no two members of the outermost object have the same name. Members of nested values are not looked at.
+    /// Whether no two members of the outermost object have the same name. Members of nested values are not checked.
     ///
-    /// - Parameter object: a text that need not be valid JSON; the caller's parser rejects it otherwise.
+    /// - Parameter object: a text. It may be invalid JSON, which the caller's parser rejects.
     static func areUnique(inObject object: [UInt8]) -> Bool {
         var names: Set<String> = []
         var depth = 0
@@ -19,7 +19,7 @@ enum JSONMemberNames {
             case UInt8(ascii: "\""):
                 let end = endOfText(in: object, from: index)
                 if depth == 1, isFollowedByColon(object, end) {
-                    // Decoded, because an escaped letter equals the letter itself.
+                    // Decode the name, because an escaped letter equals the letter itself.
                     let text = Data(object[index..<end])
                     guard let name = try? JSONDecoder().decode(String.self, from: text) else { return false }
                     guard names.insert(name).inserted else { return false }

@@ -44,7 +44,7 @@ struct JWTVerifier: Sendable {
     ///   - token: three parts, separated by dots.
     ///   - nowS: the wall clock, in seconds since 1970.
     /// - Returns: the principal, and when the token expires, in seconds since 1970; the leeway is included.
-    /// - Throws: why it is rejected, as the end of a sentence that begins with "the token".
+    /// - Throws: why the token is rejected, as the end of a sentence that begins with "the token".
     func verify(
         _ token: some StringProtocol, atS nowS: Int64
     ) throws(CredentialsError) -> (principal: Principal, expiresS: Int64) {
@@ -94,7 +94,8 @@ struct JWTVerifier: Sendable {
         // The decoder accepts only one text for the same bytes, so an altered text is never equivalent to the original
         // token.
         guard let bytes = Base64URL.decode(String(decoding: part, as: UTF8.self)),
-            // The parser would replace anything else, and take two subjects for one (RFC 8725, section 3.7).
+            // The parser would replace invalid UTF-8, so that two different subjects could become equal (RFC 8725,
+            // section 3.7).
             String(validating: bytes, as: UTF8.self) != nil, JSONMemberNames.areUnique(inObject: bytes)
         else { return nil }
         return try? JSONDecoder().decode(Value.self, from: Data(bytes))

@@ -62,8 +62,8 @@ public struct TokenList: Sendable {
         return "\(name) \(names) sha256:\(digest)\(prefix)"
     }
 
-    /// Whether `text` can be a name: a letter, and then letters, digits, `.`, `_` and `-`. So a name is never an IP
-    /// address.
+    /// Whether `text` can be a name: a letter, and then letters, digits, `.`, `_` and `-`. So a name cannot be mistaken
+    /// for an IP address.
     public static func isName(_ text: some StringProtocol) -> Bool {
         (1...maxNameBytes).contains(text.utf8.count) && text.first?.isLetter == true
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }

@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Is called in every turn of a reactor's loop, in addition to the events of descriptors.
+/// An object that a reactor calls in every turn of its loop, whether or not a descriptor has an event.
 public protocol TurnParticipant: AnyObject {
     /// The longest that the loop may sleep before this participant's next turn, in milliseconds; nil for no limit.
     func waitLimitMs() -> Int32?
-    /// Runs after each poll for events and the tasks that these woke: once per turn, or twice if timers are due.
+    /// Runs after each poll for events, once the tasks that the events woke have run. A turn polls once, or twice if
+    /// timers are due.
     func turn()
     /// Runs at the end of each turn, after all tasks. This is the place to flush what the tasks wrote.
     func endTurn()
@@ -24,8 +25,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     public let name: String
     public var nowNs: UInt64 { turnNs.load(ordering: .relaxed) }
 
-    /// The time of the last poll for events. It is atomic only to make reads cheap: Swift checks each access to another
-    /// variable of a class for exclusivity, and every command reads this one several times.
+    /// The time of the last poll for events. It is atomic only to make reads cheap: Swift checks each access to a
+    /// variable of a class for exclusivity, unless it is atomic, and every command reads this variable several times.
     private let turnNs = Atomic<UInt64>(monotonicNs())
     private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
@@ -232,8 +233,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
 /// Passes a value that is not `Sendable` to a closure that must be `Sendable`, if both are used on the same thread.
 private struct ThreadConfined<Value>: @unchecked Sendable {
-    // Safe because only `Reactor.spawn` makes one. It checks that it is on the reactor's thread. The task starts there
-    // (`Task.immediate`), and its executor preference keeps it there.
+    // Safe because only `Reactor.spawn` makes one. `spawn` checks that it runs on the reactor's thread. The task starts
+    // there (`Task.immediate`), and its executor preference keeps it there.
     let value: Value
 
     init(_ value: Value) { self.value = value }

@@ -3,10 +3,10 @@ import HeapModule
 
 /// The timers of one thread.
 ///
-/// Almost every timer is a request's deadline that settles long before it is due. Timers of one kind are added in the
-/// order of their deadlines. So timers are kept in a few first-in-first-out lanes. Each turn drops the settled timers
-/// at the front of a lane. So a lane is about as long as the number of requests in flight. A timer that fits no lane
-/// goes to a heap.
+/// Almost every timer is the deadline of a request that is answered long before. Timers of one kind are added in the
+/// order of their deadlines, so first-in-first-out lanes keep them sorted. Each turn drops the settled timers at the
+/// front of a lane. So a lane is about as long as the number of requests in flight. A timer that fits no lane goes to a
+/// heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64
@@ -63,8 +63,8 @@ struct TimerQueue {
     /// The earliest deadline of an unsettled timer. Drops settled timers at the front of each lane.
     mutating func nextDeadlineNs() -> UInt64? { earliest()?.deadlineNs }
 
-    /// Removes and returns the due timer with the earliest deadline. After a pause of the process many timers are due,
-    /// and code that set two of them relies on their order.
+    /// Removes and returns the due timer with the earliest deadline. After a pause of the process many timers are due
+    /// at once, and code that sets two timers relies on the earlier one expiring first.
     mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
         guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
         return lane.map { lanes[$0].entries.removeFirst().timer } ?? heap.removeMin().timer

@@ -19,7 +19,7 @@ public enum ConnectionLimit: String, CaseIterable, Sendable {
 
 /// Accepts connections within ``HTTPServerSettings/Connections/limit`` and each client address's share of it.
 ///
-/// libmicrohttpd itself would stop accepting at its limit until a connection closes.
+/// libmicrohttpd does not accept connections itself, because at its limit it would stop accepting until one closes.
 final class ConnectionAcceptor: DescriptorHandler, Expirable {
     private static let maxAcceptsATurn = 64
     private static let pauseNs = 20 * nsPerMs
@@ -39,7 +39,7 @@ final class ConnectionAcceptor: DescriptorHandler, Expirable {
     func start() { watch() }
 
     /// Closes the listening socket. Closing resets the connections in the kernel's queue, so up to 64 of them are
-    /// accepted first. This is not possible within a callback of libmicrohttpd.
+    /// accepted first. Within a callback of libmicrohttpd, none are accepted, because it cannot add connections there.
     func close() {
         guard !isClosed else { return }
         if !server.runState.isRunning { accept() }

@@ -9,7 +9,8 @@ struct ConnectionProgress {
     /// A stream makes progress when the client has acknowledged this many bytes on the connection.
     private var streamGoalBytes: UInt64 = 0
 
-    /// The size of a step: a long value can be sent or read at about 1 KiB/s with the default idle timeout of 60 s.
+    /// The size of a step. With the default idle timeout of 60 s, a client must send or read a long value at about 1
+    /// KiB/s.
     private static let bodyStepBytes = 65_536
 
     init(atNs nowNs: UInt64) { lastNs = nowNs }

@@ -86,11 +86,12 @@ final class ConnectionTable: Expirable {
             } else if connection.isResponding {
                 connection.countAcknowledged(atNs: nowNs)
             }
-            // epoll does not report an end of input that arrived together with the request. A client that has closed
-            // only its sending side still receives its response, unless the response is a stream.
+            // Look for the end of the input, because epoll does not report an end that arrived together with the
+            // request. A client that has closed only its sending side still receives its response, unless the response
+            // is a stream.
             let isOver =
                 connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
-            // Close one interval early, so that no handshake exceeds its limit.
+            // Close it one interval of these checks early, so that no handshake exceeds its limit.
             let isTooSlow =
                 connection.tls?.isHandshaking == true
                 && nowNs &- connection.progress.lastNs + lookIntervalNs >= handshakeNs

@@ -68,7 +68,7 @@ final class HTTPConnection {
     var isLost: Bool {
         let count = peek()
         let isReset = count < 0 && errno != EAGAIN && errno != EINTR
-        // With TLS, an unread last record usually precedes the end of the input.
+        // With TLS, an unread last record usually precedes the end of the input, so also ask the kernel for the end.
         return count == 0 || isReset || (tls != nil && cmhd_is_half_closed(descriptor) != 0)
     }
 

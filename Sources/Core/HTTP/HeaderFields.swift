@@ -14,7 +14,7 @@ struct HeaderFields {
     /// Lines of `name:value`.
     private var lines: [UInt8] = []
 
-    /// Enough for the header fields of a usual request.
+    /// Enough for the header fields of most requests.
     private static let usualBytes = 256
 
     init() {}

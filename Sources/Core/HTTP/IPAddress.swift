@@ -28,7 +28,7 @@ public struct IPAddress: Hashable, Sendable {
         }
     }
 
-    /// Parses the usual text forms of an address, without a zone (`%eth0`). Nil for any other text.
+    /// Parses the standard text forms of an address, without a zone (`%eth0`). Nil for any other text.
     public init?(_ text: some StringProtocol) {
         // The longest form, of an IPv6 address that ends with an IPv4 address, has 45 characters.
         guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }

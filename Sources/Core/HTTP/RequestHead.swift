@@ -61,8 +61,8 @@ struct RequestHead {
                 output.append(contentsOf: "Content-Length: \(min(contentLength, UInt64(Int64.max)))\r\n".utf8)
             }
             if framing.isChunked { output.append(text: "Transfer-Encoding: chunked\r\n") }
-            // Without a body there is nothing to wait for, and libmicrohttpd would drop the pipelined requests after
-            // this one.
+            // Leave `Expect` out if there is no body to wait for. Otherwise libmicrohttpd would drop the pipelined
+            // requests after this one.
             if expectsContinue, framing.hasBody, !requestLine.isHTTP10 {
                 output.append(text: "Expect: 100-continue\r\n")
             }

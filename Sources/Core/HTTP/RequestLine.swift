@@ -42,7 +42,7 @@ struct RequestLine {
             guard text.count > count, text.part(..<count).equalsIgnoringCase(scheme) else { continue }
             let rest = text.part(count...)
             let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.count
-            // No user information, and not without a host (RFC 9110, sections 4.2.1 and 4.2.4).
+            // Require a host, and reject user information such as `user@` (RFC 9110, sections 4.2.1 and 4.2.4).
             return end > 0 && rest[0] != UInt8(ascii: ":") && MessageGrammar.isHost(rest.part(..<end))
         }
         return false

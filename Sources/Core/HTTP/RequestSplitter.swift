@@ -1,6 +1,6 @@
 /// Splits a client's input into requests, and checks them strictly, before libmicrohttpd reads them.
 ///
-/// libmicrohttpd 0.9.75 accepts messages that a proxy may read differently. It responds to messages that it rejects in
+/// libmicrohttpd 0.9.75 accepts messages that a proxy may read differently. If it rejects a message, it responds in
 /// HTML, or twice. So it gets each request as ``RequestHead/appendCanonical(to:)`` writes it, with a body whose framing
 /// is checked (RFC 9112, section 7.1). The complete heads are in ``heads``. A malformed message becomes a request that
 /// is rejected after the responses to all earlier ones. Then the connection is closed.

@@ -14,7 +14,8 @@ import Glibc
 /// return response
 /// ```
 public final class ResponseStream: @unchecked Sendable {
-    // Safe because it is used on the reactor's thread only; `Response` must be `Sendable`.
+    // Safe because it is used on the reactor's thread only. Required because `Response`, which contains it, is
+    // `Sendable`.
 
     /// The most bytes that wait to be sent, in addition to those in the kernel's buffer.
     public let capacityBytes: Int

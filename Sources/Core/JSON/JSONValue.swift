@@ -22,7 +22,7 @@ public indirect enum JSONValue: Sendable, Hashable {
     case bool(Bool)
     case null
 
-    /// The member `name` of an object; nil if there is none. Setting nil removes it, and a new member is the last one.
+    /// The member `name` of an object; nil if there is none. Setting nil removes the member. A new member is appended.
     public subscript(_ name: String) -> JSONValue? {
         get {
             guard case .object(let members) = self else { return nil }

@@ -2,10 +2,10 @@ import Crypto
 import EventLoop
 import Replication
 
-/// Limits the requests of each client, of all instances of the group together.
+/// Limits the requests of each client. A limit holds for all instances of the group together.
 ///
-/// For one client, all instances that reach the same replicas ask the same one for permits (``PermitStore``). Used on
-/// the scheduler's thread only.
+/// For one client, all instances that reach the same replicas ask the same replica for permits (``PermitStore``). Used
+/// on the scheduler's thread only.
 public final class ClientLimiter {
     /// The scripts that the group must load.
     public static let scripts = [PermitStore.script]
@@ -68,7 +68,7 @@ public final class ClientLimiter {
         }
     }
 
-    /// Decides on a request after ``decide(_:)`` could not. Waits at most twice the time for one replica.
+    /// Decides on a request after ``decide(_:)`` could not. Waits at most twice `replicaTimeoutNs`.
     public func ask(_ client: LimitedClient) async -> Verdict {
         let entry = entry(of: client)
         guard entry.waiting.count < Self.maxWaiting else { return decideAlone(entry) }
@@ -88,7 +88,7 @@ public final class ClientLimiter {
         return isAdmitted ? .admitted(quota(entry)) : .refused(quota(entry))
     }
 
-    /// Asks the replicas until no request waits. Each round decides all requests that waited when it began.
+    /// Asks the replicas until no request waits. Each call decides all requests that waited when it began.
     private func ask(_ entry: LimitEntry) {
         entry.isAsking = true
         scheduler.spawn { [self] in

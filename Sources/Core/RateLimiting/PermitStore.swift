@@ -33,8 +33,8 @@ final class PermitStore {
     private let scheduler: any Scheduler
     private let client: ReplicaClient
     private let limitArguments: [Bytes]
-    /// By replica: it is not asked until then, because it did not answer or its answer was not valid. Otherwise each
-    /// client would wait for it.
+    /// By replica: the time until which it is not asked, because it did not answer or its answer was not valid.
+    /// Otherwise each client would wait for it.
     private var avoidedUntilNs: [UInt64]
 
     /// The most that a request waits for one replica. It waits twice as long for all replicas together, so that there
@@ -68,7 +68,7 @@ final class PermitStore {
             await call.waitForAll()
             defer { call.close() }
             if let permits = PermitReply(call.reply(from: replica)) { return permits }
-            // Do not avoid a replica to which the command could not be sent because too many are unanswered: this
+            // Do not avoid a replica that was not sent the command because it has too many unanswered ones: that
             // changes soon.
             if call.sent.contains(replica) { avoidedUntilNs[replica] = scheduler.nowNs + Self.avoidNs }
         }

@@ -11,9 +11,9 @@ public struct Quota: Equatable, Sendable {
 
     public let minute: Part?
     public let hour: Part?
-    /// Seconds until the next request is admitted, rounded up, at least 1; 0 if some remain.
+    /// Seconds until the next request is admitted, rounded up, at least 1; 0 if requests remain.
     public let retryAfterS: UInt64
-    /// The window whose next permit is due last, if none remain.
+    /// The window whose next permit is due last, if no request remains.
     public let exhausted: RatePolicy.Window
 
     init(_ limit: ClientLimit, _ limits: RateLimits, atNs nowNs: UInt64) {

@@ -14,7 +14,7 @@ public struct RateMeter: Sendable, Equatable {
 
     private var capacity: UInt64 { policy.burst * policy.windowNs }
 
-    /// The backlog at `nowNs`. A time before the last one counts as the last one.
+    /// The backlog at `nowNs`. A time before `lastNs` counts as `lastNs`.
     private func backlog(atNs nowNs: UInt64) -> UInt64 {
         let (drained, isOverflow) = (nowNs - min(nowNs, lastNs)).multipliedReportingOverflow(by: policy.limit)
         return isOverflow || drained >= backlog ? 0 : backlog - drained
@@ -34,7 +34,7 @@ public struct RateMeter: Sendable, Equatable {
         lastNs = max(lastNs, nowNs)
     }
 
-    /// Sets the state to that of the shared meter.
+    /// Sets the state to that of the meter on the replica.
     /// - Parameter backlogUs: the backlog in the script's reply, in 1/limit of a microsecond.
     mutating func set(backlogUs: UInt64, atNs nowNs: UInt64) {
         let (backlogNs, isOverflow) = backlogUs.multipliedReportingOverflow(by: 1_000)
@@ -79,7 +79,7 @@ struct RateMeters: Sendable, Equatable {
         hour?.set(backlogUs: reply.hourBacklogUs, atNs: nowNs)
     }
 
-    /// When every meter has a permit.
+    /// The time at which every meter has a permit.
     func dueNs(atNs nowNs: UInt64) -> UInt64 {
         max(minute?.dueNs(atNs: nowNs) ?? nowNs, hour?.dueNs(atNs: nowNs) ?? nowNs)
     }
@@ -90,7 +90,8 @@ struct RateMeters: Sendable, Equatable {
         return hour.dueNs(atNs: nowNs) > minute.dueNs(atNs: nowNs) ? .hour : .minute
     }
 
-    /// How long permits can accrue after the first one until a bucket is empty and permits are lost, in nanoseconds.
+    /// How long permits can accrue after the first one until a bucket is empty, so that further permits are lost, in
+    /// nanoseconds.
     var accrualNs: UInt64 {
         [minute, hour].compactMap { $0 }.map { ($0.policy.burst - 1) * $0.policy.windowNs / $0.policy.limit }.min() ?? 0
     }

@@ -37,8 +37,8 @@ public struct RatePolicy: Sendable, Equatable {
         precondition((1...Self.maxBurst).contains(self.burst), "a burst is within its bounds")
     }
 
-    /// The permits that accrue in a sixth of the window, at least 1. So any period as long as the window has at most
-    /// 7/6 of the limit, or one request more than the limit.
+    /// The permits that accrue in a sixth of the window, at least 1. So in any period as long as the window, a client
+    /// can send at most 7/6 of the limit, or one request more than the limit.
     static func usualBurst(of limit: UInt64) -> UInt64 { min(max(limit / 6, 1), maxBurst) }
 }
 
@@ -68,8 +68,8 @@ public struct RateLimits: Sendable, Equatable {
     public var policies: [RatePolicy] { [minute, hour].compactMap { $0 } }
 
     /// The most permits that an instance leases at once. For one policy it is 0.2 % of the limit or an eighth of the
-    /// burst, whichever is less, but at least 1. The smaller result of the two policies counts. Permits of a lease that
-    /// an instance does not use are lost to the client.
+    /// burst, whichever is less, but at least 1. The smaller result of the two policies counts. A lease is small,
+    /// because the permits that an instance does not use are lost to the client.
     var maxLease: Int {
         Int(policies.map { max(1, min($0.limit / 500, $0.burst / 8)) }.min() ?? 1)
     }

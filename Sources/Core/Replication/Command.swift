@@ -19,17 +19,17 @@ public struct Script: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
-/// One command for one or several replicas: shared arguments first, arguments that differ by replica at the end.
+/// One command for one or several replicas. Some of its arguments are the same for all replicas, others differ.
 public struct Command {
     public enum Verb {
         /// `EVALSHA` of a script with these keys.
         case script(Script, keys: [Bytes])
         /// One key of a batchable script. The script gets `KEYS` = the keys of the whole batch, and `ARGV` = `shared`,
-        /// the tail, and then the arguments of each key. The reply is this key's element of the script's result. A
-        /// batch saves most of the cost of a call in Redis, and is bounded in keys and bytes.
+        /// ``Command/tail``, and then the arguments of each key. The reply is this key's element of the script's
+        /// result. A batch saves most of the cost of a call in Redis, and is bounded in keys and bytes.
         case step(Script, key: Bytes, shared: [Bytes])
-        /// The beginning of a plain Redis command, e.g. `["HMGET", key]`. ``Command/arguments`` and ``Command/tail``
-        /// follow.
+        /// The beginning of a Redis command that runs no script, e.g. `["HMGET", key]`. ``Command/arguments`` and
+        /// ``Command/tail`` follow.
         case plain([Bytes])
     }
 
@@ -38,7 +38,8 @@ public struct Command {
     public let arguments: [Bytes]
     /// The number of arguments that ``tail`` returns; the same for every replica.
     public let tailCount: Int
-    /// Arguments for one replica, after ``arguments`` (its expected incarnation, its deadline fence).
+    /// Arguments for one replica, such as its expected incarnation or its deadline fence. In a step, they precede
+    /// ``arguments``; otherwise, they follow.
     public let tail: (_ replica: Int) -> [Bytes]
     /// If true, the reply becomes `[reply, identity]`. `identity` is the reply to ``ReplicaGroup/identityCheck``, which
     /// the same replica ran after this command. One identity check serves all such commands of a loop turn, so it costs
@@ -56,7 +57,7 @@ public struct Command {
         self.checksIdentity = checksIdentity
     }
 
-    /// A plain command spelled as text.
+    /// A command without a script, given as texts.
     public static func plain(_ arguments: String..., checksIdentity: Bool = false) -> Command {
         Command(.plain(arguments.map { Bytes($0.utf8) }), checksIdentity: checksIdentity)
     }

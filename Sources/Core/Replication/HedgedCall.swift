@@ -31,7 +31,8 @@ public struct HedgedCall {
 
     /// - Parameters:
     ///   - deadlineNs: when the call ends at the latest, on the scheduler's clock.
-    ///   - minReplies: `judge` is not called for fewer replies, unless a time has passed or nothing is outstanding.
+    ///   - minReplies: `judge` is first called after this many replies, or earlier if a delay has passed or nothing is
+    ///     outstanding.
     public init(
         _ command: Command, group: any ReplicaGroup, scheduler: any Scheduler, deadlineNs: UInt64, minReplies: Int = 1
     ) {
@@ -67,8 +68,9 @@ public struct HedgedCall {
     }
 
     /// - Parameters:
-    ///   - nextWave: gets the replicas that were asked, or could not be asked in this wave.
-    ///   - judge: gets the replicas whose replies are new. The set is empty if `judge` is called because a time has
+    ///   - nextWave: gets the replicas to leave out: those that were already asked, and those that could not be asked
+    ///     in this wave.
+    ///   - judge: gets the replicas whose replies are new. The set is empty if `judge` is called because a delay has
     ///     passed.
     public func run<Answer>(
         nextWave: (_ excluded: ReplicaSet) -> Wave, judge: (_ newReplies: ReplicaSet) -> Verdict<Answer>
@@ -128,6 +130,6 @@ public struct HedgeDelay: Sendable {
         self.maxNs = maxNs
     }
 
-    /// Three times the usual latency of the replica, within the bounds.
+    /// Three times the average latency of the replica, within the bounds.
     public func ns(latencyNs: UInt64) -> UInt64 { min(max(min(latencyNs, maxNs) * 3, minNs), maxNs) }
 }

@@ -17,7 +17,7 @@ public struct ReplicaClient {
     /// Sends `command` to one replica and waits for its reply.
     ///
     /// - Parameters:
-    ///   - deadlineNs: the end of the wait on the scheduler's clock; nil for the usual timeout.
+    ///   - deadlineNs: the end of the wait on the scheduler's clock; nil for the client's timeout.
     ///   - duringAdmission: true to reach also a replica that is connected but not admitted yet.
     /// - Returns: nil if the command could not be sent, the connection was lost, or the time was over.
     public func ask(

@@ -7,8 +7,8 @@ public protocol ReplicaGroup: AnyObject {
     /// Names of the replicas in the order of the setting `REPLICAS`. A replica's index is its position here.
     var replicaNames: [String] { get }
 
-    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Must be set before the first
-    /// connection.
+    /// A command without a script that reads a replica's identity; see ``Command/checksIdentity``. Must be set before
+    /// the first connection.
     var identityCheck: Command? { get set }
 
     /// Receives an event when a replica connects or disconnects, and decides whether a new connection is admitted.

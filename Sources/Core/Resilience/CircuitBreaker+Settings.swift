@@ -49,8 +49,8 @@ extension CircuitBreaker {
             self.trialTimeoutMs = trialTimeoutMs
         }
 
-        /// The next open period in milliseconds, if `openings` open periods came before it without a close. Shortened
-        /// by jitter, and at least 1.
+        /// The next open period in milliseconds, if `openings` open periods passed since the breaker was last closed.
+        /// Shortened by jitter, and at least 1.
         func openPeriodMs(after openings: Int, randomBits: UInt64) -> UInt64 {
             // A day in milliseconds has 27 bits: a shift by at most 27 does not overflow and reaches the maximum.
             let fullMs = min(maxOpenForMs, openForMs << UInt64(min(openings, 27)))

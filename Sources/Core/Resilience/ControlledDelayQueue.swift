@@ -2,15 +2,16 @@ import DequeModule
 
 /// A queue of work that waits for capacity. It bounds how long work waits.
 ///
-/// A queue that is empty now and then absorbs a burst: work may wait for ``Settings/intervalNs``. A queue that has not
-/// been empty for that long only adds delay: work may then wait for ``Settings/targetNs``. Work that has waited longer
-/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). Here it is a
-/// variant for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
+/// A queue that is empty now and then absorbs a burst: work may wait for up to ``Settings/intervalNs``. A queue that
+/// has not been empty for that long only adds delay: work may then wait for up to ``Settings/targetNs``. Work that has
+/// waited longer is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012).
+/// Here it is a variant for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM
+/// Queue 2015).
 ///
 /// Clients get equal shares of the capacity, measured by the cost of their work, however much they send. Each piece of
 /// work gets a start tag: the total cost of its client's earlier work. The tag is at least that of the work that had
-/// started last when it arrived. The work with the lowest tag runs first. This is start-time fair queueing (Goyal, Vin
-/// and Cheng, SIGCOMM 1996).
+/// started last when this piece arrived. The work with the lowest tag runs first. This is start-time fair queueing
+/// (Goyal, Vin and Cheng, SIGCOMM 1996).
 ///
 /// The queue is a value without a clock: the caller passes the time in monotonic nanoseconds.
 ///
@@ -30,8 +31,8 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
         public var capacity: Int
         /// How long work may wait in an overloaded queue, in nanoseconds.
         public var targetNs: UInt64 = 50_000_000
-        /// How long work may wait in other queues, in nanoseconds. A queue counts as overloaded if it has not been
-        /// empty for this time.
+        /// How long work may wait in a queue that is not overloaded, in nanoseconds. A queue counts as overloaded if it
+        /// has not been empty for this time.
         public var intervalNs: UInt64 = 100_000_000
         /// The most waiting elements. Further ones are shed at once. One client may have at most half as many.
         public var maxCount = 1_024

@@ -1,9 +1,10 @@
-/// A token bucket: a mean rate per second, and a burst of one second's tokens after a quiet second.
+/// A token bucket: allows a mean rate per second, and after a pause a burst of at most one second's tokens.
 ///
 /// Described by Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). The caller passes
 /// the time, so that tests need no clock.
 public struct RateLimiter: Sendable {
-    /// The mean rate, in tokens per second. A full bucket holds as many tokens, or more because of the rounding below.
+    /// The mean rate, in tokens per second. A full bucket holds that many tokens, or a few more, because the cost of a
+    /// token is rounded down.
     public let ratePerS: UInt64
     /// The saved tokens, as a time: one token costs `1e9 / ratePerS` nanoseconds, rounded down. So integers suffice,
     /// and the allowed rate is never below `ratePerS`.

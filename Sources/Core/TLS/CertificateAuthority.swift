@@ -98,7 +98,7 @@ public final class CertificateAuthority {
         var certificate: OpaquePointer?
         try check(gnutls_x509_crt_init(&certificate))
         try check(gnutls_x509_crt_set_version(certificate, 3))
-        // Positive, without a leading zero (RFC 5280, section 4.1.2.2).
+        // A serial number must be positive (RFC 5280, section 4.1.2.2), and its first byte must not be 0.
         var serial = (0..<16).map { _ in UInt8.random(in: 0...255) }
         serial[0] = serial[0] & 0x7F | 0x40
         try check(gnutls_x509_crt_set_serial(certificate, serial, serial.count))

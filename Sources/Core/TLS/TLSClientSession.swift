@@ -8,7 +8,7 @@ import Glibc
 public final class TLSClientSession {
     /// The authorities that a client trusts and the certificate that it presents, for any number of sessions.
     public final class Credentials: Sendable {
-        // Safe because GnuTLS only reads it once `init` has ended.
+        // Safe because, after `init` has ended, GnuTLS only reads it.
         nonisolated(unsafe) fileprivate let handle: OpaquePointer
         fileprivate let verifiesServer: Bool
 
@@ -47,7 +47,7 @@ public final class TLSClientSession {
 
     private let session: OpaquePointer
     private let credentials: Credentials
-    /// The session keeps a pointer to it.
+    /// The host name as a C string. It must live as long as the session, which keeps a pointer to it.
     private let hostText: UnsafeMutablePointer<CChar>
 
     /// - Parameters:
@@ -78,7 +78,7 @@ public final class TLSClientSession {
         free(hostText)
     }
 
-    /// - Returns: 0 once it is complete.
+    /// - Returns: 0 once the handshake is complete, otherwise a code of GnuTLS.
     public func handshake() -> Int32 {
         while true {
             let code = gnutls_handshake(session)
@@ -104,7 +104,7 @@ public final class TLSClientSession {
         }
     }
 
-    /// Sends the alert `close_notify`: nothing follows.
+    /// Sends the alert `close_notify`: no more data follows.
     public func finishSending() { gnutls_bye(session, GNUTLS_SHUT_WR) }
 
     /// Replaces the keys of both directions (RFC 8446, section 4.6.3).

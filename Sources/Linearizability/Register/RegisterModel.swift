@@ -15,7 +15,7 @@ public struct RegisterModel: Model {
         /// A write on the condition that the key does not exist.
         case create(String)
         /// The expiry of a value that was written with a time to live. No client calls this operation. Its result is
-        /// `unknown`, and its call is the earliest moment at which some clock may have found the value expired.
+        /// `unknown`, and its `callNs` is the earliest moment at which some clock may have shown the value as expired.
         case expire(String)
     }
 
@@ -36,13 +36,15 @@ public struct RegisterModel: Model {
 
     public struct State: Hashable {
         var value: String?
-        /// The version, unless it has risen since it was last observed.
+        /// The version when it was last observed, plus one for each change since. The true version may be higher; see
+        /// ``gaps``.
         var version: UInt64
-        /// At which changes the version may have risen. Bit n is set if the key did not exist n changes ago, and its
-        /// version has not been observed since then. The last bit stands for all earlier changes.
+        /// When the version may have risen without a change. Bit n is set if the key did not exist n changes ago (bit
+        /// 0: now), and its version has not been observed since then. The highest bit also stands for all earlier
+        /// times.
         var gaps: UInt64
 
-        /// True if the version may be higher than is known.
+        /// True if the true version may be higher than ``version``.
         var mayHaveRisen: Bool { gaps != 0 }
     }
 
@@ -119,8 +121,8 @@ public struct RegisterModel: Model {
         return State(value: state.value, version: version, gaps: state.value == nil && mayRise ? 1 : 0)
     }
 
-    /// True if the version can have risen to `version`. In one of the gaps it rose to the version of a tombstone, and
-    /// by one for each change since then.
+    /// True if the version can have risen to `version`: in one of the gaps to the version of another key's tombstone,
+    /// and then by one for each change.
     private func hasRisen(_ state: State, to version: UInt64, by operation: RegisterOperation) -> Bool {
         var gaps = state.gaps
         while gaps != 0 {

@@ -36,7 +36,8 @@ private struct DeletedKey {
     private var firstUnknownWriteNs = UInt64.max
     /// The highest version observed before ``firstUnknownDeleteNs``.
     private var highestBefore: UInt64 = 0
-    /// In the order of calls: when an operation was called, and the lowest version that it or a later one observed.
+    /// In the order of calls: when an operation was called, and the lowest version that this or a later operation
+    /// observed.
     private var lowestSince: [(callNs: UInt64, version: UInt64)] = []
 
     init(_ operations: [RegisterOperation]) {

@@ -4,7 +4,7 @@
 /// Pruning never changes the verdict. It only leaves out orders that cannot work, or that are equivalent to another
 /// one.
 struct UnknownCalls {
-    /// Versions that a change reported as its own.
+    /// The versions of changes that were answered with `applied`.
     private var claimed: Set<UInt64> = []
     /// By version: the value that reads returned for it. The inner optional is nil if the key was absent.
     private var seenValues: [UInt64: String?] = [:]
@@ -15,7 +15,7 @@ struct UnknownCalls {
     /// Values with a time to live. Their expiry can show which of several writes took effect.
     private var expiring: Set<String> = []
     private var highestVersion: UInt64 = 0
-    /// True if some read found the key absent and got no version.
+    /// True if some read found the key absent and got version 0, which does not show the key's version.
     private var isAbsenceSeen = false
     /// Changes with an unknown result that no client can distinguish. By class: the indexes of the operations, in the
     /// order of their calls.

@@ -3,8 +3,8 @@ import Glibc
 /// The host names and addresses by which clients may address a server.
 ///
 /// Without this check, a web page can reach a server on loopback or in a private network. The page's host name then
-/// resolves to the address of the server (DNS rebinding), so the browser treats both as one origin. IP addresses cannot
-/// be misused in this way.
+/// resolves to the address of the server (DNS rebinding), so the browser treats the page and the server as one origin.
+/// IP addresses cannot be misused in this way.
 public struct AllowedHosts: Sendable {
     /// Names and addresses in lower case, without port and brackets.
     private let names: Set<String>

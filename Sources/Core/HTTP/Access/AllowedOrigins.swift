@@ -29,7 +29,7 @@ public struct AllowedOrigins: Sendable {
     }
 
     /// False for a change that a page of another origin requests, unless this origin is in the list. A request without
-    /// `Origin` and `Sec-Fetch-Site` does not come from a page of a current browser.
+    /// `Origin` and `Sec-Fetch-Site` is allowed, because it does not come from a page of a current browser.
     public func allows(_ request: Request) -> Bool {
         guard !request.method.isSafe else { return true }
         if let origin = request.header("Origin")?.lowercased() { return !isForeign(origin, to: request) }

@@ -9,7 +9,7 @@ public protocol RequestLimiter: AnyObject {
     /// - Throws: the problem to respond with, instead of calling the handler.
     func admitAtOnce(_ request: Request) throws(Problem) -> Bool
 
-    /// Decides after ``admitAtOnce(_:)`` could not.
+    /// Decides on a request for which ``admitAtOnce(_:)`` returned false.
     /// - Throws: the problem to respond with, instead of calling the handler.
     func admit(_ request: Request) async throws(Problem)
 

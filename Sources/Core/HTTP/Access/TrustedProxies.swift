@@ -49,7 +49,8 @@ public struct TrustedProxies: Sendable, Equatable {
     func contains(_ address: IPAddress) -> Bool { blocks.contains { $0.contains(address) } }
 
     /// The client of a request that came through a trusted proxy: the last address in `X-Forwarded-For` that is not
-    /// trusted itself. Each proxy appends the address that it sees, so a client cannot choose it.
+    /// trusted itself. Each proxy appends the address of its peer, so a client cannot choose the address that is
+    /// returned.
     ///
     /// - Parameters:
     ///   - peer: the proxy.

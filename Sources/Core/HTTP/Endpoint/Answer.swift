@@ -22,7 +22,7 @@ public struct Answer: Sendable {
         }
     }
 
-    /// A request that follows from the answer (OpenAPI 3.1, section 4.8.20).
+    /// A next request, whose parameters can be taken from the answer (OpenAPI 3.1, section 4.8.20).
     public struct Link: Sendable {
         public var name: String
         /// ``Endpoint/Text/id`` of the next request.

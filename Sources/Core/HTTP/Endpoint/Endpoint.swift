@@ -66,7 +66,7 @@ public struct Endpoint: Sendable {
         ignoresOtherParameters ? nil : parameters.filter { $0.location == .query }.map(\.name)
     }
 
-    /// False for an endpoint of a server without a document, such as one of a test.
+    /// False for an endpoint of a server without an OpenAPI document, such as one of a test.
     var isDeclared: Bool { !answers.isEmpty }
 
     /// The declaration of HEAD, for which the router uses the route of GET. Its answers have no body.

@@ -148,7 +148,7 @@ final class TLSConnection: DescriptorHandler {
     }
 
     /// - Returns: as gnutls_record_recv(3). GNUTLS_E_AGAIN only if nothing more has arrived: libmicrohttpd then waits
-    ///   for the next arrival (`EPOLLET`), but GnuTLS also returns it after a record without data.
+    ///   for the next arrival (`EPOLLET`). GnuTLS itself also returns this code after a record without data.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         for _ in 0..<Self.maxSilentRecords {
             isKernelEmpty = false
@@ -173,8 +173,8 @@ final class TLSConnection: DescriptorHandler {
         }
     }
 
-    /// Sends the alert `close_notify`: nothing follows (RFC 8446, section 6.1). Must not be called in the middle of a
-    /// response, because the client could mistake it for complete.
+    /// Sends the alert `close_notify`: no more data follows (RFC 8446, section 6.1). Must not be called in the middle
+    /// of a response, because the client could then mistake the response for complete.
     func sayGoodbye() {
         if case .established = state { gnutls_bye(session, GNUTLS_SHUT_WR) }
     }

@@ -3,7 +3,7 @@ import Glibc
 
 /// A server's certificate with its key, and the authority that must have signed the certificates of clients.
 public final class TLSCredentials: Sendable {
-    // Safe because GnuTLS only reads it once `init` has ended.
+    // Safe because, after `init` has ended, GnuTLS only reads it.
     nonisolated(unsafe) let handle: OpaquePointer
     /// The earliest expiry of all certificates in the chain, in seconds since 1970.
     public let expiresAtS: Int64

@@ -1,12 +1,13 @@
--- Grants permits of one client, as far as its limits per minute and per hour allow. Both limits are leaky buckets: the
--- generic cell rate algorithm in its other form (ITU-T I.371, annex A). `RateMeter` computes the same in a process.
+-- Grants permits of one client, as far as its limits per minute and per hour allow. Both limits are leaky buckets: one
+-- of the two forms of the generic cell rate algorithm (ITU-T I.371, annex A). `RateMeter` computes the same in a
+-- process.
 --
 -- A backlog counts the permits that were granted and have not drained. Its unit is 1/limit of a microsecond: a permit
 -- adds the window in microseconds, and each microsecond drains `limit`. So all numbers are integers below 2^53.
 --
--- The state is lost with the Redis process, which is not worth a write to its disk. The append-only file gets only the
--- removal of expired keys. An idle client has no key. Without an identity nothing is stored: a blank replica must stay
--- blank.
+-- The state is not written to the append-only file, which gets only the removal of expired keys. So the state is lost
+-- when the Redis process ends; keeping it is not worth a disk write per call. A key expires when both backlogs are
+-- empty, so an idle client has no key. Without an identity nothing is stored: a blank replica must stay blank.
 --
 --   KEYS   cap:limit:<client>
 --   ARGV   permits wanted; limit per minute, its burst, limit per hour, its burst (limit 0: none)
@@ -18,7 +19,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local stored = redis.call('GET', KEYS[1])
 local last, minute, hour = string.match(stored or '', '^(%d+) (%d+) (%d+)$')
--- If the clock was set back, nothing drains until it moves on.
+-- If the clock was set back, nothing drains until it passes the stored time.
 local elapsed = last and math.max(0, now - last) or 0
 
 local function drained(backlog, limit) return math.max(0, (backlog or 0) - elapsed * limit) end

@@ -77,7 +77,7 @@ public final class AuditTrail: Sendable {
         if wasEmpty { wake() }
     }
 
-    /// Makes the thread write all recorded lines and end. Waits for this for at most `timeoutMs`.
+    /// Makes the thread write all recorded lines and end. Waits for the end of the thread for at most `timeoutMs`.
     public func stop(timeoutMs: Int = 1_000) {
         queue.withLock { $0.isStopping = true }
         wake()

@@ -1,8 +1,8 @@
 /// Allows ten lines per second and key, and counts the rest, so that a flapping replica cannot flood the log. The first
 /// lines of a burst show its cause.
 struct BurstLimiter: Sendable {
-    /// Identifies lines of the same kind: those with one event and node, or those without an event that begin with one
-    /// text.
+    /// Identifies lines of the same kind: those with the same event and node, or, without an event, those that begin
+    /// with the same text.
     struct Key: Hashable, Sendable {
         let event: String
         let subject: String

@@ -50,7 +50,7 @@ final class DescriptorSink: Sendable {
     /// Writes all bytes. One write suffices, except for a full disk, a signal, or a non-blocking terminal.
     private func writeAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
-        // Each attempt writes something, is interrupted, or waits for space. The number of attempts is bounded.
+        // Bound the number of attempts. Each attempt writes something, is interrupted, or waits for space.
         for _ in 0..<16 where !rest.isEmpty {
             let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if written > 0 {

@@ -44,8 +44,8 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is not a number. Skips everything up to the
-    /// program's name, if the file contains it, because the name may contain spaces. It is in parentheses.
+    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is not a number. If the file contains the
+    /// program's name, in parentheses, skips everything up to and including the name, because it may contain spaces.
     private static func numbers(in path: String) -> [Double] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
@@ -67,7 +67,7 @@ public final class ProcessCollector: Sendable {
     }
 
     /// When the process started, in seconds since 1970. Field 22 of `/proc/self/stat` is the start in clock ticks after
-    /// boot, and two clocks convert it.
+    /// boot. The clocks `CLOCK_BOOTTIME` and `CLOCK_REALTIME` convert it to a time of day.
     private static func startTimeSeconds() -> Double {
         let now = seconds(CLOCK_REALTIME)
         let fields = numbers(in: "/proc/self/stat")
