@@ -1,8 +1,9 @@
--- Since when nothing in a record is alive (rule A10).
+-- From which time a record holds only tombstones and expired values (rule A10).
 
--- Returns the record's vector, and since when nothing in the record is alive, in microseconds of this replica's clock.
--- That is the latest of the record's last change here and of all its expiries. Returns only the vector if a value never
--- expires, and nothing if there is no record.
+-- Returns two results: the record's vector, and the time from which the record holds only tombstones and expired values,
+-- in microseconds of this replica's clock. The time is the latest expiry of a value, or the record's last change here,
+-- whichever is later. It may be in the future. If a value never expires, only the vector is returned. If there is no
+-- record, nothing is returned.
 local function collectableSince(key)
     local vector, siblings, _, changedAt = scanRecord(redis.pcall('HGETALL', key))
     -- An `at` that is no number is of another program, whose records are never collected.

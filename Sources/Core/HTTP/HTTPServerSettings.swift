@@ -31,7 +31,7 @@ extension HTTPServerSettings {
         public var idleTimeoutS = 60
         /// The idle timeout, in milliseconds, while at least three quarters of ``limit`` are open.
         public var crowdedIdleTimeoutMs: UInt64 = 5_000
-        /// A connection that made progress within this time, in milliseconds, is not closed for another one.
+        /// Milliseconds without progress after which a connection may be closed to make room for a new one.
         public var leastIdleMs: UInt64 = 500
         /// Milliseconds within which a TLS handshake must be complete; otherwise the connection is closed. At most a
         /// quarter of ``limit`` may be in a handshake, except for connections of trusted proxies.

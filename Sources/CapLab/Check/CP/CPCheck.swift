@@ -66,7 +66,8 @@ final class CPCheck {
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
         let call: RegisterOperation.Call
-        // If `readPercent` is given, the changes keep their proportions to each other, but no value expires.
+        // The fixed mix below has 40 % reads. If `readPercent` is given, it replaces this share. The changes keep their
+        // proportions, but no write has a time to live.
         let draw = readPercent.map { random.isTrue(percent: $0) ? 0 : 40 + random.index(60) } ?? random.index(100)
         switch draw {
         case 0..<40: call = .read
