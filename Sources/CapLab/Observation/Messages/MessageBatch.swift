@@ -14,8 +14,8 @@ struct MessageBatch {
         let id: Int
     }
 
-    /// The most messages per event about the chosen key, even if ``limit`` is lower. Otherwise some messages of an
-    /// operation on it would be shown without the others.
+    /// Messages about the key that the page shows may exceed ``limit``, up to this many per event. If they had to stay
+    /// within ``limit``, some messages of an operation on this key could be missing.
     static let maxChosen = MessageTap.maxShown
 
     /// The most messages per event.
