@@ -41,8 +41,8 @@ final class ReplicaTable {
     /// True if `replica` may lack records for which no replica has a hint.
     func needsAntiEntropy(_ replica: Int) -> Bool { needsAntiEntropy(replica, of: everyReplica) }
 
-    /// True if `replica` may lack records for which no replica has a hint, and a comparison with `peers` may copy them to
-    /// it. A hint list that was full counts only if one of `peers` stores it.
+    /// True if `replica` may lack records for which no replica has a hint, and a comparison with `peers` may copy them
+    /// to it. A hint list that was full counts only if one of `peers` stores it.
     func needsAntiEntropy(_ replica: Int, of peers: ReplicaSet) -> Bool {
         states[replica].probe.needsAntiEntropy
             || peers.contains { states[$0].probe.hints.counts[replica].overflowed > 0 }
