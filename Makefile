@@ -20,7 +20,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 STAMP := $(SCRATCH)/build.stamp
 BUILD_INPUTS := Package.swift Package.resolved Sources
 SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh deploy/stunnel/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh .ci/run
-SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh
+SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh Tests/Sanitizers/*.sh
 
 # Set on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
@@ -117,8 +117,7 @@ fuzz: setup ## Feeds hostile input to parsers and scripts, by libFuzzer (SECONDS
 
 test-sanitizers: setup ## Runs all tests under a sanitizer: memory errors and leaks, or data races (SANITIZER=address, thread)
 	@swift build --scratch-path $(SCRATCH)/$(SANITIZER) --no-color-diagnostics --sanitize $(SANITIZER) --build-tests
-	@. Tests/Sanitizers/options.sh && swift test --scratch-path $(SCRATCH)/$(SANITIZER) --sanitize $(SANITIZER) \
-	  --skip-build --disable-xctest $(ARGS)
+	@Tests/Sanitizers/run.sh $(SCRATCH)/$(SANITIZER) $(SANITIZER) $(ARGS)
 
 check: ## Runs both services at both sites under real faults and checks the histories (SECONDS=60 ENGINES=cp ARGS='--seed 7')
 	@scripts/check-arguments.sh check $(ARGS)

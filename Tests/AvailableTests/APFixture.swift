@@ -142,8 +142,8 @@ final class APInstance {
         settings.timeouts.maxMergeFenceMs = 300
         // On a busy machine a hedge would ask a replica that does not have the test's last write yet. The tests of
         // hedges set their own delays.
-        settings.timeouts.minHedgeMs = 1_500
-        settings.timeouts.maxHedgeMs = 1_500
+        settings.timeouts.minHedgeMs = 5_000
+        settings.timeouts.maxHedgeMs = 5_000
         settings.preferredReplicas = Set(prefers)
         adjust(&settings)
         self.settings = settings
@@ -161,16 +161,16 @@ final class APInstance {
         await reactor.eventually { self.engine.replicas.usable.count == count }
     }
 
-    /// Waits until the staleness of all replicas is known; false if it is not after 20 s.
+    /// Waits until the staleness of all replicas is known; false if it is not after a minute.
     func waitForKnown() async -> Bool {
-        await reactor.eventually(withinMs: 20_000) {
+        await reactor.eventually {
             self.engine.replicas.everyReplica.allSatisfy { self.engine.stalenessMs(replica: $0) != nil }
         }
     }
 
     private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }
 
-    func read(_ key: String, maxStalenessMs: Int64? = nil, withinMs: UInt64 = 3_000) async throws(AvailableFailure)
+    func read(_ key: String, maxStalenessMs: Int64? = nil, withinMs: UInt64 = 15_000) async throws(AvailableFailure)
         -> ReadResult
     {
         try await engine.read(
@@ -179,7 +179,7 @@ final class APInstance {
 
     @discardableResult
     func write(
-        _ key: String, _ value: String, context: String? = nil, ttlMs: Int64? = nil, withinMs: UInt64 = 3_000
+        _ key: String, _ value: String, context: String? = nil, ttlMs: Int64? = nil, withinMs: UInt64 = 15_000
     ) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
             key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: deadlineNs(withinMs))
@@ -190,12 +190,13 @@ final class APInstance {
 
     @discardableResult
     func delete(_ key: String, context: String? = nil) async throws(AvailableFailure) -> ChangeResult {
-        var request = ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(3_000))
+        var request = ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(15_000))
         request.context = context
         return try await engine.change(request)
     }
 
-    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 3_000) async throws(AvailableFailure)
+    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 15_000)
+        async throws(AvailableFailure)
         -> ConflictPage
     {
         try await engine.conflicts(after: cursor, limit: limit, deadlineNs: deadlineNs(withinMs))
@@ -237,7 +238,7 @@ final class APInstance {
     }
 
     /// Waits until all replicas store the same record of `key`; false if they do not within `withinMs` milliseconds.
-    func converged(_ key: String, withinMs: UInt64 = 10_000) async -> Bool {
+    func converged(_ key: String, withinMs: UInt64 = 60_000) async -> Bool {
         await reactor.eventually(withinMs: withinMs) {
             guard let first = await self.record(key, 0), !first.siblings.isEmpty else { return false }
             for replica in 1..<self.group.replicaCount where await self.record(key, replica) != first { return false }
@@ -248,7 +249,7 @@ final class APInstance {
     /// Waits until `count` more staleness probes have ended. Each of them starts the background work that is due.
     func waitForProbes(_ count: Int) async -> Bool {
         let target = events.probes + count
-        return await reactor.eventually(withinMs: 20_000) { self.events.probes >= target }
+        return await reactor.eventually { self.events.probes >= target }
     }
 
     func incarnation(_ replica: Int) throws -> Bytes {

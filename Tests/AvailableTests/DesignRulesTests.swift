@@ -135,11 +135,11 @@ import Testing
             // A round trip: by its end, the delivery at the end of the turn has found the other replicas cut off.
             #expect(await instance.hints(0, 1) == 1)
             instance.group.cut = [0]
-            var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+            var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
             request.session.token = token
             #expect(try await instance.engine.read(request).session.isGuaranteed == false)
             instance.group.cut = []
-            request.deadlineNs = instance.reactor.nowNs + 3_000 * nsPerMs
+            request.deadlineNs = instance.reactor.nowNs + 15_000 * nsPerMs
             let read = try await instance.engine.read(request)
             #expect(read.text == "mine")
             #expect(read.session.isGuaranteed == true)

@@ -26,7 +26,7 @@ import Testing
             for _ in 0..<40 {
                 reactor.spawn {
                     do throws(AvailableFailure) {
-                        var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: reactor.nowNs + 3_000 * nsPerMs)
+                        var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: reactor.nowNs + 15_000 * nsPerMs)
                         request.session.token = inSession ? token : nil
                         reads.note(try await instance.engine.read(request).text == long ? "read" : "wrong")
                     } catch {

@@ -48,7 +48,7 @@ import Testing
         try await withInstance { instance, _ in
             let key: Bytes = [0, 255, 13, 10, 32, 61, 64, 37]
             let value = Bytes((0..<2_000).map { UInt8(truncatingIfNeeded: $0) })
-            let deadlineNs = instance.reactor.nowNs + 2_000 * nsPerMs
+            let deadlineNs = instance.reactor.nowNs + 15_000 * nsPerMs
             _ = try await instance.engine.change(ChangeRequest(key: key, kind: .write(value), deadlineNs: deadlineNs))
             let read = try await instance.engine.read(ReadRequest(key: key, deadlineNs: deadlineNs))
             #expect(read.value == value)

@@ -11,7 +11,7 @@ import Testing
     private func tokenOfAWrite(at instance: APInstance) async throws -> String? {
         var request = ChangeRequest(
             key: Bytes("k".utf8), kind: .write(Bytes("mine".utf8)),
-            deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+            deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
         request.session.token = try await instance.write("other", "v").session.token
         return try await instance.engine.change(request).session.token
     }
@@ -83,12 +83,13 @@ import Testing
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             var request = ChangeRequest(
-                key: Bytes("k".utf8), kind: .write(Bytes("east".utf8)), deadlineNs: east.reactor.nowNs + 3_000 * nsPerMs
+                key: Bytes("k".utf8), kind: .write(Bytes("east".utf8)),
+                deadlineNs: east.reactor.nowNs + 15_000 * nsPerMs
             )
             request.session.token = try await east.write("other", "v").session.token
             request.session.token = try await east.engine.change(request).session.token
             request.kind = .write(Bytes("west".utf8))
-            request.deadlineNs = west.reactor.nowNs + 3_000 * nsPerMs
+            request.deadlineNs = west.reactor.nowNs + 15_000 * nsPerMs
             let token = try await west.engine.change(request).session.token
             // g2 does not answer, and the instance has not detected that yet.
             west.group.cut = []
@@ -143,7 +144,7 @@ import Testing
         try await withInstance({ $0.writeAcks = 2 }) { instance, _ in
             var request = ChangeRequest(
                 key: Bytes("k".utf8), kind: .write(Bytes("before".utf8)),
-                deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+                deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
             let before = try await instance.engine.change(request)
             #expect(await instance.converged("k"))
             instance.group.cut = [1, 2]

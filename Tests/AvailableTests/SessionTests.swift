@@ -69,7 +69,7 @@ private final class Session {
     func read(
         _ key: String, at instance: APInstance, isRequired: Bool = false
     ) async throws(AvailableFailure) -> ReadResult {
-        var request = ReadRequest(key: bytes(key), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+        var request = ReadRequest(key: bytes(key), deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
         request.session.token = token
         request.session.isRequired = isRequired
         let result = try await instance.engine.read(request)
@@ -80,7 +80,7 @@ private final class Session {
     @discardableResult
     func write(_ key: String, _ value: String, at instance: APInstance) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
-            key: bytes(key), kind: .write(bytes(value)), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+            key: bytes(key), kind: .write(bytes(value)), deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
         request.session.token = token
         let result = try await instance.engine.change(request)
         token = result.session.token
@@ -91,7 +91,7 @@ private final class Session {
         _ key: String, at instance: APInstance, isRequired: Bool = false
     ) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
-            key: bytes(key), kind: .delete, deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+            key: bytes(key), kind: .delete, deadlineNs: instance.reactor.nowNs + 15_000 * nsPerMs)
         request.session.token = token
         request.session.isRequired = isRequired
         let result = try await instance.engine.change(request)

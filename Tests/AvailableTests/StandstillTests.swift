@@ -8,8 +8,21 @@ import Testing
 
 /// Replicas that are stopped (`SIGSTOP`) or slow: connected, but unresponsive.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct StandstillTests {
+    /// Another replica is asked after a second and a half, unless `adjust` sets another delay.
+    private func withHedges(
+        _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
+        _ body: @escaping @Sendable (APInstance, APServers) async throws -> Void
+    ) async throws {
+        try await withInstance(
+            {
+                $0.timeouts.minHedgeMs = 1_500
+                $0.timeouts.maxHedgeMs = 1_500
+                adjust(&$0)
+            }, body)
+    }
+
     @Test func aStoppedReplicaDoesNotRunALateWrite() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             try await instance.write("k", "old")
             #expect(await instance.converged("k"))
             let group = instance.group
@@ -32,7 +45,7 @@ import Testing
     }
 
     @Test func aStoppedCoordinatorDelaysAWriteByItsFence() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             try await instance.write("k", "old")
             #expect(await instance.converged("k"))
             servers[0].pause()
@@ -43,7 +56,7 @@ import Testing
     }
 
     @Test func anIncompleteReplicaDoesNotAnswerBeforeACompleteOne() async throws {
-        try await withInstance {
+        try await withHedges {
             $0.timeouts.minHedgeMs = 5
             $0.timeouts.maxHedgeMs = 2_000
         } _: { instance, servers in
@@ -78,7 +91,7 @@ import Testing
     }
 
     @Test func aDeleteOfAnAbsentKeyIsAnsweredWhileAReplicaIsStopped() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             let absent = try await instance.delete("absent")
             #expect(!absent.existed)
             servers[0].pause()
@@ -99,7 +112,7 @@ import Testing
     }
 
     @Test func aDeleteOfAnAbsentKeySurvivesAShortStopOfTheOnlyReplica() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             try await instance.write("other", "v")
             instance.group.cut = [1, 2]
             servers[0].pause()
@@ -115,7 +128,7 @@ import Testing
     }
 
     @Test func aSecondReplicaAnswersIfTheFirstIsSlow() async throws {
-        try await withInstance {
+        try await withHedges {
             $0.timeouts.minHedgeMs = 5
             $0.timeouts.maxHedgeMs = 50
         } _: { instance, servers in
@@ -132,7 +145,7 @@ import Testing
     }
 
     @Test func pagesOfConflictsMayComeFromDifferentReplicas() async throws {
-        try await withInstance {
+        try await withHedges {
             $0.timeouts.minHedgeMs = 5
             $0.timeouts.maxHedgeMs = 50
         } _: { instance, servers in
@@ -150,7 +163,7 @@ import Testing
     }
 
     @Test func aPageOfConflictsSurvivesAShortStopOfTheOnlyReplica() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             try await instance.makeConflict("k")
             instance.group.cut = [1, 2]
             servers[0].pause()
@@ -167,7 +180,7 @@ import Testing
     }
 
     @Test func withoutAnyReplicaAPageOfConflictsTimesOut() async throws {
-        try await withInstance { instance, servers in
+        try await withHedges { instance, servers in
             for server in servers.servers { server.pause() }
             defer { for server in servers.servers { server.resume() } }
             await #expect { _ = try await instance.conflicts(withinMs: 100) } throws: { error in

@@ -84,7 +84,7 @@ final class LabProcess {
         let process = Process()
         // At most 90 s, so that a command that hangs fails.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["-k", "5", "90", program] + arguments
+        process.arguments = ["-k", "5", "90", program] + arguments + sanitizerOptions(arguments.first)
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -96,6 +96,12 @@ final class LabProcess {
         return CommandResult(
             exitCode: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: complaint, as: UTF8.self))
+    }
+
+    /// The services of these commands do not inherit the environment.
+    private static func sanitizerOptions(_ command: String?) -> [String] {
+        guard let command, ["check", "demo", "report"].contains(command) else { return [] }
+        return Sanitizers.environment.flatMap { ["--service-env", "\($0.key)=\($0.value)"] }
     }
 
     func status() throws -> LabStatus {

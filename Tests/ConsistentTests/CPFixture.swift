@@ -59,11 +59,12 @@ extension CPSuite {
     /// Creates a group, and runs `body` with an instance that is connected to all its replicas.
     /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
     func run(
-        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000,
+        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000, probeTimeoutMs: UInt64 = 300,
         _ body: @escaping @Sendable (CPInstance) async throws -> Void
     ) async throws {
         try await runOnGroup { [servers] reactor in
-            let instance = CPInstance(reactor, servers, backgroundMs: backgroundMs, scanMs: scanMs)
+            let instance = CPInstance(
+                reactor, servers, backgroundMs: backgroundMs, scanMs: scanMs, probeTimeoutMs: probeTimeoutMs)
             #expect(await instance.waitForAll())
             try await body(instance)
             instance.close()
@@ -115,7 +116,7 @@ final class CPInstance {
         let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: "cp")
         group.start()
         defer { group.close() }
-        return await initializer.run(deadlineNs: reactor.nowNs + 5_000 * nsPerMs)
+        return await initializer.run(deadlineNs: reactor.nowNs + 20_000 * nsPerMs)
     }
 
     func waitForAll() async -> Bool {
@@ -127,8 +128,10 @@ final class CPInstance {
     }
 
     /// Sends a plain command to one replica. Unlike `redis-cli`, it does not block the reactor.
-    func ask(_ replica: Int, _ arguments: String...) async -> Reply? {
-        let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: deadlineNs(1_000))
+    func ask(_ replica: Int, _ arguments: String...) async -> Reply? { await ask(replica, arguments) }
+
+    func ask(_ replica: Int, _ arguments: [String]) async -> Reply? {
+        let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: deadlineNs(5_000))
         call.send(Command(.plain(arguments.map { Bytes($0.utf8) })), to: [replica])
         await call.waitForAll()
         return call.reply(from: replica)
@@ -156,14 +159,14 @@ final class CPInstance {
 
     private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }
 
-    func read(_ key: String, withinMs: UInt64 = 2_000) async throws(StoreFailure) -> ReadResult {
+    func read(_ key: String, withinMs: UInt64 = 10_000) async throws(StoreFailure) -> ReadResult {
         try await engine.read(ReadRequest(key: Bytes(key.utf8), deadlineNs: deadlineNs(withinMs)))
     }
 
     @discardableResult
     func write(
         _ key: String, _ value: String, if precondition: Precondition? = nil, ttlMs: Int64? = nil,
-        withinMs: UInt64 = 2_000
+        withinMs: UInt64 = 10_000
     ) async throws(StoreFailure) -> ChangeResult {
         var request = ChangeRequest(
             key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: deadlineNs(withinMs))
@@ -173,7 +176,7 @@ final class CPInstance {
     }
 
     func delete(_ key: String) async throws(StoreFailure) -> ChangeResult {
-        try await engine.change(ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(2_000)))
+        try await engine.change(ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(10_000)))
     }
 }
 

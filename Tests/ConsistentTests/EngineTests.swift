@@ -279,7 +279,7 @@ import TestSupport
     @Test func binaryKeysAndValuesRoundTrip() async throws {
         try await run { cp in
             let key = Bytes(0...255)
-            let deadlineNs = cp.reactor.nowNs + 2_000 * nsPerMs
+            let deadlineNs = cp.reactor.nowNs + 15_000 * nsPerMs
             let write = ChangeRequest(key: key, kind: .write(key.reversed()), deadlineNs: deadlineNs)
             _ = try await cp.engine.change(write)
             #expect(try await cp.engine.read(ReadRequest(key: key, deadlineNs: deadlineNs)).value == key.reversed())

@@ -145,6 +145,19 @@ import TestSupport
         #expect(stops.first?.uppercased().contains("SIGTERM") == true)
     }
 
+    /// The handlers are installed before the service listens.
+    @Test(arguments: ["cp", "ap"])
+    func aSignalJustAfterTheFirstConnectionStopsTheServiceCleanly(mode: String) throws {
+        for number in [SIGTERM, SIGINT, SIGHUP, SIGTERM, SIGTERM] {
+            let service = try ServiceProcess(
+                "app-\(mode)", environment: ["REPLICAS": "g1=redis://127.0.0.1:1"], waitsForHealth: false)
+            service.signal(number)
+            let (code, log) = service.waitForExit()
+            #expect(code == 0)
+            #expect(log.contains("\"msg\":\"stopped\""))
+        }
+    }
+
     /// Waits until one request is in flight. The gauge is set between requests, so a scrape does not count itself.
     private func isUnderWay(_ app: ServiceOnReplicas) throws -> Bool {
         try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1\n") }

@@ -55,6 +55,71 @@ import Testing
         }
     }
 
+    /// Numbers at the ends of their ranges, and texts that are almost numbers.
+    private static let numbers = [
+        "0", "-0", "00", "01", "-01", "+1", "1", "-1", "2", "-2", "", " ", "-", "+", " 1", "1 ", "1\0", "\0", "1\0x",
+        "x", "1x",
+        "9223372036854775806", "9223372036854775807", "9223372036854775808", "-9223372036854775807",
+        "-9223372036854775808", "-9223372036854775809", "18446744073709551614", "18446744073709551615",
+        "18446744073709551616", "-18446744073709551615", "-18446744073709551616", "99999999999999999999999",
+        "-99999999999999999999999", "0.1", "1.5", "-1.5", ".5", "5.", "1e3", "1e", "0x10", "0x1p4", "inf", "-inf",
+        "+inf", "INF",
+        "infinity", "nan", "-nan", "1e17", "123456789012345678", "1e308", "-1e308", "1e309", "-1e309", "5e-324",
+        "1e-310",
+        "1e-400", "-1e-400", "(1", "(-1", "(inf", "((1", "(", "( 1",
+    ]
+    private static let commandsWithNumbers: [@Sendable (String) -> [String]] = [
+        { ["INCRBY", "number", $0] }, { ["INCRBY", "none", $0] }, { ["INCRBY", "hash", $0] },
+        { ["SET", "text", $0] }, { _ in ["INCR", "text"] }, { ["INCRBY", "text", $0] },
+        { ["HSET", "hash", "text", $0] }, { _ in ["HINCRBY", "hash", "text", "1"] },
+        { ["HINCRBY", "hash", "text", $0] }, { ["HINCRBY", "hash", "number", $0] },
+        { ["HINCRBY", "hash", "none", $0] },
+        { ["HINCRBY", "new", "none", $0] }, { ["HINCRBY", "text", "field", $0] },
+        { ["PEXPIRE", "number", $0] }, { ["PEXPIRE", "none", $0] },
+        { ["SET", "number", "1", "PX", $0] }, { ["SET", "text", "1", "NX", "PX", $0] },
+        { ["SET", "number", "1", "PX", $0, "WRONG"] }, { ["SET", "number", "1", $0, "PX"] },
+        { ["ZADD", "set", $0, "m"] }, { _ in ["ZSCORE", "set", "m"] }, { ["ZADD", "set", "NX", $0, "new"] },
+        { ["ZADD", "set", "1", "m", $0, "n"] }, { ["ZADD", "text", $0, "m"] },
+        { ["ZRANGE", "set", $0, "-1", "WITHSCORES"] }, { ["ZRANGE", "set", "0", $0] }, { ["ZRANGE", "set", $0, $0] },
+        { ["ZRANGE", "text", $0, "1"] }, { ["ZRANGE", "text", "1", $0] },
+        { ["ZRANGEBYSCORE", "set", $0, "+inf", "WITHSCORES"] }, { ["ZRANGEBYSCORE", "set", "-inf", $0] },
+        { ["ZRANGEBYSCORE", "set", "-inf", "inf", "LIMIT", $0, "2"] },
+        { ["ZRANGEBYSCORE", "set", "-inf", "inf", "LIMIT", "1", $0] },
+        { ["ZRANGEBYSCORE", "set", "-inf", "wrong", "LIMIT", "1", $0] },
+        { ["ZRANGEBYSCORE", "set", "-inf", "inf", "LIMIT", $0] }, { ["ZRANGEBYSCORE", "text", "0", $0] },
+    ]
+
+    @Test func numbersAtTheEndsOfTheirRangesGetTheRepliesOfRedis() async throws {
+        try await compare { real, memory in
+            for number in Self.numbers {
+                let keys = [
+                    ["DEL", "text", "hash", "new", "set", "none"], ["SET", "number", "7"],
+                    ["SET", "text", "x"],
+                    ["HSET", "hash", "number", "-7"], ["ZADD", "set", "-1", "a", "0", "b", "1", "c", "2", "d"],
+                ]
+                for command in keys + Self.commandsWithNumbers.map({ $0(number) }) {
+                    let expected = await real.run(command)
+                    #expect(memory.run(command.map { Bytes($0.utf8) }) == expected, "\(command)")
+                }
+            }
+        }
+    }
+
+    /// Without keys, because each server has an order of its own.
+    @Test func cursorsOfScanGetTheRepliesOfRedis() async throws {
+        try await compare { real, memory in
+            for number in Self.numbers {
+                for command in [
+                    ["SCAN", number], ["SCAN", "0", "COUNT", number], ["SCAN", number, "COUNT", "x"],
+                    ["SCAN", "0", "COUNT", number, "COUNT", "x"], ["SCAN", "18446744073709551615", "MATCH", "a*"],
+                ] {
+                    let expected = await real.run(command)
+                    #expect(memory.run(command.map { Bytes($0.utf8) }) == expected, "\(command)")
+                }
+            }
+        }
+    }
+
     /// Covers return values, errors, and the conversion of numbers and nulls in both directions.
     private static let scripts = [
         "return 1", "return 3.99", "return -2.5", "return 'text'", "return true", "return false", "return nil",
@@ -71,6 +136,9 @@ import Testing
         "return #KEYS + #ARGV", "return {KEYS[1], ARGV[1], ARGV[2]}", "return tostring(ARGV[1] + 1)",
         "return string.format('%.0f', 1767225600000000 + 1)", "return tostring(2^53)",
         "return {ARGV[1] * 2, '' .. 0.1}",
+        "redis.call('SET', 'num', 0.1) return redis.call('GET', 'num')",
+        "redis.call('SET', 'num', 1e300) return redis.call('GET', 'num')",
+        "redis.call('SET', 'num', 1 / 0) return redis.call('GET', 'num')",
     ]
 
     @Test func scriptsReturnTheSameAsInRedis() async throws {

@@ -125,7 +125,7 @@ public final class HTTPClient {
 
 /// Checks `condition` every 10 ms until it holds, at most 1,501 times (about 15 s). Returns whether it held at the end.
 public func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<1_500 {
+    for _ in 0..<6_000 {
         if try condition() { return true }
         usleep(10_000)
     }

@@ -22,7 +22,7 @@ public final class ReactorRunner: Sendable {
 
 extension Scheduler {
     /// Checks `condition` every 2 ms until it holds. Returns false if it does not hold within `withinMs` milliseconds.
-    public func eventually(withinMs: UInt64 = 10_000, _ condition: () async -> Bool) async -> Bool {
+    public func eventually(withinMs: UInt64 = 60_000, _ condition: () async -> Bool) async -> Bool {
         let deadlineNs = nowNs + withinMs * nsPerMs
         while nowNs < deadlineNs {
             if await condition() { return true }

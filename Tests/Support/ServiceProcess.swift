@@ -17,9 +17,10 @@ public final class ServiceProcess: Sendable {
     ///   - descriptorLimit: the hard limit of open files. The soft limit is half of it, as on many systems the soft
     ///     limit is lower.
     ///   - trust: the server certificates that its clients trust; nil for no TLS.
+    ///   - waitsForHealth: false to wait only until the service accepts connections.
     public init(
         _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil,
-        trust: TLSClientSession.Credentials? = nil
+        trust: TLSClientSession.Credentials? = nil, waitsForHealth: Bool = true
     ) throws {
         self.trust = trust
         let port = try ReservedPort()
@@ -33,7 +34,13 @@ public final class ServiceProcess: Sendable {
             environment: [
                 "HTTP_PORT": "\(port.port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
                 "PATH": "/usr/bin:/bin",
-            ].merging(environment) { $1 })
+            ].merging(Sanitizers.environment) { $1 }.merging(environment) { $1 })
+        if !waitsForHealth {
+            // Without a pause, so that the caller is as early as possible.
+            for _ in 0..<1_000_000 where process.isRunning {
+                if (try? HTTPClient(port: port.port)) != nil { return }
+            }
+        }
         let isUp = eventually { process.isRunning && (try? http("GET", "/health/live"))?.status == 200 }
         if !isUp { throw TestFailure("\(name) does not answer on port \(port.port): \(process.errorText)") }
     }
@@ -54,7 +61,8 @@ public final class ServiceProcess: Sendable {
         _ name: String, _ arguments: [String], environment: [String: String]
     ) throws -> (code: Int32, output: String, errors: String) {
         let process = try ChildProcess(
-            try executable(name), arguments, environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 })
+            try executable(name), arguments,
+            environment: Sanitizers.environment.merging(["PATH": "/usr/bin:/bin"]) { $1 }.merging(environment) { $1 })
         return (process.wait(), process.outputText, process.errorText)
     }
 

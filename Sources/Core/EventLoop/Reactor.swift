@@ -19,8 +19,8 @@ public protocol TurnParticipant: AnyObject {
 /// may be called from other threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because all mutable state below is used by the reactor's own thread only, which `preconditionOnThread`
-    // checks at most entry points. The exceptions are `turnNs`, `inbox` and `stopping`, which are synchronised, and
-    // `thread`, which is written only while the loop starts.
+    // checks at most entry points. The exceptions are `turnNs`, `inbox`, `stopping` and `thread`, which are
+    // synchronised.
 
     public let name: String
     public var nowNs: UInt64 { turnNs.load(ordering: .relaxed) }
@@ -41,8 +41,9 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         mutating func begin() { swap(&waiting, &running) }
     }
 
-    /// The thread of the loop; 0 before the start.
-    private var thread: pthread_t = 0
+    /// The thread of the loop; 0 before the start. Both the starting thread and the loop write it, so that each finds
+    /// it whichever is first, and all threads compare it with themselves.
+    private let thread = Atomic<pthread_t>(0)
     private var jobs = Jobs()
     private var timers = TimerQueue()
     private var turnEnds: [() -> Void] = []
@@ -67,13 +68,15 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     /// Starts the loop on its own thread.
     public func start() {
-        precondition(thread == 0, "a reactor starts once")
+        precondition(thread.load(ordering: .relaxed) == 0, "a reactor starts once")
+        var started: pthread_t = 0
         pthread_create(
-            &thread, nil,
+            &started, nil,
             { pointer in
                 Unmanaged<Reactor>.fromOpaque(pointer!).takeRetainedValue().run()
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
+        thread.store(started, ordering: .relaxed)
     }
 
     /// Ends the loop after its current turn. May be called from any thread.
@@ -84,7 +87,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     /// Waits until the loop's thread has ended. May be called from any other thread.
     public func join() {
-        pthread_join(thread, nil)
+        pthread_join(thread.load(ordering: .relaxed), nil)
     }
 
     /// Runs `body` on the reactor's thread, soon. May be called from any thread.
@@ -106,7 +109,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     public func checkIsolated() { preconditionOnThread() }
 
-    public var isOnThread: Bool { pthread_equal(pthread_self(), thread) != 0 }
+    public var isOnThread: Bool { pthread_equal(pthread_self(), thread.load(ordering: .relaxed)) != 0 }
 
     func preconditionOnThread() {
         precondition(isOnThread, "\(name): used from another thread than its own")
@@ -160,7 +163,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     // MARK: The loop
 
     private func run() {
-        thread = pthread_self()
+        thread.store(pthread_self(), ordering: .relaxed)
         while !stopping.load(ordering: .acquiring) {
             pollEvents(waitMs: waitMs())
             if let deadlineNs = timers.nextDeadlineNs(), deadlineNs <= nowNs {

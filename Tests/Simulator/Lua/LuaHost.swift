@@ -208,18 +208,6 @@ final class LuaHost {
     }
 }
 
-extension Bytes {
-    /// A Lua number as text, as Redis passes it to a command. Redis uses `%.17g`; the text here is the same for whole
-    /// numbers below 1e17.
-    init(number: Double) {
-        if number == number.rounded(), abs(number) < 1e17 {
-            self = Bytes(String(Int64(number)).utf8)
-        } else {
-            self = Bytes("\(number)".utf8)
-        }
-    }
-}
-
 /// A deliberate bug in a script: one text is replaced by another. `make mutants` uses this to try bugs in Lua without a
 /// build. Production code has no such switch.
 struct ScriptMutation: Decodable {

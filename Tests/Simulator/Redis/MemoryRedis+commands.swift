@@ -16,14 +16,7 @@ extension MemoryRedis {
             if let reply = try runOnServer(name, arguments) { return reply }
             return .error("ERR unknown command '\(name)'")
         } catch {
-            switch error {
-            case .wrongType: return .error("WRONGTYPE Operation against a key holding the wrong kind of value")
-            case .notANumber: return .error("ERR value is not an integer or out of range")
-            case .syntax: return .error("ERR syntax error")
-            case .overflow: return .error("ERR increment or decrement would overflow")
-            case .notAFloat: return .error("ERR value is not a valid float")
-            case .badCursor: return .error("ERR invalid cursor")
-            }
+            return .error(error.text(command: name))
         }
     }
 
@@ -34,26 +27,6 @@ extension MemoryRedis {
     /// The other simulated commands that have the flag `write` in Redis.
     static let writing: Set = ["DEL", "UNLINK", "PEXPIRE", "HDEL", "ZREM"]
     static let outOfMemory = Reply.error("OOM command not allowed when used memory > 'maxmemory'.")
-
-    enum CommandError: Error {
-        case wrongType
-        case notANumber
-        case syntax
-        case overflow
-        case notAFloat
-        case badCursor
-    }
-
-    static func number(_ argument: Bytes) throws(CommandError) -> Int64 {
-        guard let number = Int64(decimal: argument) else { throw .notANumber }
-        return number
-    }
-
-    private static func sum(_ left: Int64, _ right: Int64) throws(CommandError) -> Int64 {
-        let (sum, isOverflow) = left.addingReportingOverflow(right)
-        guard !isOverflow else { throw .overflow }
-        return sum
-    }
 
     // MARK: Keys and server
 
@@ -69,7 +42,7 @@ extension MemoryRedis {
         case "DEL", "UNLINK": return .integer(Int64(arguments.count { remove($0) }))
         case "EXISTS": return .integer(Int64(arguments.count { value($0) != nil }))
         case "PEXPIRE":
-            let expiresMs = try Self.sum(nowUs() / 1_000, try Self.number(arguments[1]))
+            let expiresMs = try expiry(afterMs: try Self.number(arguments[1]))
             return .integer(expire(arguments[0], atMs: expiresMs) ? 1 : 0)
         case "PTTL":
             guard let expiresMs = expiry(arguments[0]) else { return .integer(value(arguments[0]) == nil ? -2 : -1) }
@@ -91,13 +64,22 @@ extension MemoryRedis {
 
     private static let settings = ["appendfsync", "always", "no-appendfsync-on-rewrite", "no", "appendonly", "yes"]
 
+    private func expiry(afterMs delayMs: Int64) throws(CommandError) -> Int64 {
+        let (expiresMs, isOverflow) = (nowUs() / 1_000).addingReportingOverflow(delayMs)
+        guard !isOverflow else { throw .badExpiry }
+        return expiresMs
+    }
+
     private func scan(_ arguments: [Bytes]) throws(CommandError) -> Reply {
+        let cursor = try Self.cursor(arguments[0])
         var count: Int64 = 10
         var prefix = Bytes()
         var index = 1
         while index + 1 < arguments.count {
             switch arguments[index].text.uppercased() {
-            case "COUNT": count = try Self.number(arguments[index + 1])
+            case "COUNT":
+                count = try Self.number(arguments[index + 1])
+                guard count > 0 else { throw .syntax }
             case "MATCH":
                 // Only patterns that end with `*` are supported, because engines and scripts use no others.
                 guard arguments[index + 1].last == UInt8(ascii: "*") else { throw .syntax }
@@ -106,8 +88,6 @@ extension MemoryRedis {
             }
             index += 2
         }
-        guard let cursor = UInt64(exactly: try Self.number(arguments[0])) else { throw .badCursor }
-        guard count > 0 else { throw .syntax }
         let page = scan(from: cursor, count: Int(count))
         let keys = page.keys.filter { $0.starts(with: prefix) && value($0) != nil }
         return .array([.bulk(Bytes(String(page.next).utf8)), .array(keys.map { .bulk($0) })])
@@ -138,17 +118,24 @@ extension MemoryRedis {
             return .status("OK")
         case "SET":
             var isNew = false
-            var expiresMs: Int64?
+            var delay: Bytes?
             var index = 2
             while index < arguments.count {
                 switch arguments[index].text.uppercased() {
                 case "NX": isNew = true
-                case "PX":
+                case "PX" where index + 1 < arguments.count:
                     index += 1
-                    expiresMs = try Self.sum(nowUs() / 1_000, try Self.number(arguments[index]))
+                    delay = arguments[index]
                 default: throw .syntax
                 }
                 index += 1
+            }
+            // As in Redis: the number is read after all options, and before the key.
+            var expiresMs: Int64?
+            if let delay {
+                let delayMs = try Self.number(delay)
+                guard delayMs > 0 else { throw .badExpiry }
+                expiresMs = try expiry(afterMs: delayMs)
             }
             if isNew, value(arguments[0]) != nil { return .null }
             set(arguments[0], .string(arguments[1]), expiresMs: expiresMs)
@@ -174,6 +161,8 @@ extension MemoryRedis {
 
     private func runOnHashes(_ name: String, _ arguments: [Bytes]) throws(CommandError) -> Reply? {
         guard name.hasPrefix("H"), let key = arguments.first else { return nil }
+        // As in Redis: this number is read before the key.
+        let change = name == "HINCRBY" ? try Self.number(arguments[2]) : 0
         var fields = try fields(key)
         switch name {
         case "HGET": return fields[arguments[1]].map { .bulk($0) } ?? .null
@@ -196,7 +185,8 @@ extension MemoryRedis {
             update(key, .hash(fields))
             return .integer(1)
         case "HINCRBY":
-            let sum = try Self.sum(try Self.number(fields[arguments[1]] ?? [48]), try Self.number(arguments[2]))
+            guard let before = Self.integer(fields[arguments[1]] ?? [48]) else { throw .hashNotANumber }
+            let sum = try Self.sum(before, change)
             _ = fields.set(arguments[1], Bytes(String(sum).utf8))
             update(key, .hash(fields))
             return .integer(sum)

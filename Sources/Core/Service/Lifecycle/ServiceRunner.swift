@@ -53,6 +53,8 @@ public struct ServiceRunner: Sendable {
             certificate = try settings.tls.load()
         } catch { fail("bad setting: \(error)", exitCode: 2) }
         let audit = makeAuditTrail()
+        let signals = StopSignals(isReloading: !(files.isEmpty && certificateFiles.isEmpty))
+        guard let signals else { fail("app-\(settings.mode.rawValue): cannot wait for signals", exitCode: 1) }
         do {
             reactor = try Reactor(name: "reactor")
             reactor.start()
@@ -103,9 +105,7 @@ public struct ServiceRunner: Sendable {
         let reloadAll: @Sendable () -> Void = { [reloads] in
             for reload in reloads { reload() }
         }
-        let isWaiting = StopSignals.wait(
-            everySecond: everySecond, reload: reloads.isEmpty ? nil : reloadAll
-        ) { [logger, output] received in
+        let isHandling = signals.handle(everySecond: everySecond, reload: reloadAll) { [logger, output] received in
             logger.event(.serviceStop, .notice, "stopping", ["signal": .string(received)])
             reactor.submit {
                 reactor.spawn {
@@ -118,7 +118,7 @@ public struct ServiceRunner: Sendable {
                 }
             }
         }
-        guard isWaiting else { fail("app-\(settings.mode.rawValue): cannot wait for signals", exitCode: 1) }
+        guard isHandling else { fail("app-\(settings.mode.rawValue): cannot wait for signals", exitCode: 1) }
         // Until `exit`. The thread of the caller belongs to libdispatch, whose pool aborts the process when it finds no
         // descriptor for /proc; waiting here lets that thread end.
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }

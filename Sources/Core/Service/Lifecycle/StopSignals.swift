@@ -3,27 +3,40 @@ import Glibc
 
 /// The signals that stop a service: SIGTERM, and SIGINT and SIGHUP unless it inherited them as ignored (`nohup`).
 /// SIGHUP does not stop a service that has files to reload.
-enum StopSignals {
+struct StopSignals {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGHUP: "SIGHUP"]
+
+    private let descriptor: Int32
+    private let isReloading: Bool
+
+    /// Installs the handlers. A signal is kept until ``handle(everySecond:reload:received:)`` is called, so call this
+    /// before the service listens: once a client can reach it, every signal must stop it cleanly.
+    /// - Parameter isReloading: true if SIGHUP reloads files instead of stopping the service.
+    /// - Returns: nil if there is no descriptor left.
+    init?(isReloading: Bool) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return nil }
+        descriptor = ends[0]
+        self.isReloading = isReloading
+        signalPipe = ends[1]
+        for number in Self.names.keys {
+            let isAlwaysHandled = number == SIGTERM || (number == SIGHUP && isReloading)
+            if isAlwaysHandled || !isInheritedAsIgnored(number) { Self.trap(number) }
+        }
+    }
 
     /// Starts a thread that calls `received` with the name of the first signal, and `everySecond` at least once per
     /// second. A second signal ends the process at once.
-    /// - Parameter reload: called for SIGHUP, which then does not count as a signal to stop; nil if SIGHUP stops the
-    ///   service.
-    /// - Returns: false if there is no descriptor or thread left.
-    static func wait(
-        everySecond: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?,
+    /// - Parameter reload: called for SIGHUP if it reloads files.
+    /// - Returns: false if there is no thread left.
+    func handle(
+        everySecond: @escaping @Sendable () -> Void, reload: @escaping @Sendable () -> Void,
         received: @escaping @Sendable (_ name: String) -> Void
     ) -> Bool {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return false }
-        signalPipe = ends[1]
-        for number in names.keys {
-            let isAlwaysHandled = number == SIGTERM || (number == SIGHUP && reload != nil)
-            if isAlwaysHandled || !isInheritedAsIgnored(number) { trap(number) }
-        }
         let context = Unmanaged.passRetained(
-            Loop(descriptor: ends[0], everySecond: everySecond, reload: reload, received: received)
+            Loop(
+                descriptor: descriptor, everySecond: everySecond, reload: isReloading ? reload : nil,
+                received: received)
         ).toOpaque()
         var thread = pthread_t()
         return pthread_create(
