@@ -19,8 +19,8 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # Written when a build begins, kept when it succeeds: flags and compiler of the programs in RELEASE.
 STAMP := $(SCRATCH)/build.stamp
 BUILD_INPUTS := Package.swift Package.resolved Sources
-SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh deploy/stunnel/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh .ci/run
-SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh Tests/Sanitizers/*.sh
+SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh deploy/stunnel/*.sh deploy/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh
+SHELL_SCRIPTS += .ci/run runbooks/env.sh Tests/Runbooks/front.sh Tests/Sanitizers/*.sh
 
 # Set on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west

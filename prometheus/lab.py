@@ -10,6 +10,7 @@ stops both and removes their data. Needs Python and Debian's packages prometheus
 import argparse
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -46,16 +47,28 @@ def moved(text, addresses):
     return re.sub(r"(?m)(^ *#.*\n)*^( *)dns_sd_configs:\n(\2 .*\n)+", "", text)
 
 
-def write_configuration(directory, addresses, speed=1, runbooks_url="http://127.0.0.1:9090/user", webhook=None):
+def with_access(text, token_file, ca_file):
+    """Returns `text` with the access that the services need: a file with a token, a file with an authority, or None."""
+    lines = [f"    authorization: {{credentials_file: {json.dumps(str(token_file))}}}\n"] if token_file else []
+    if ca_file:
+        lines.append(f"    scheme: https\n    tls_config: {{ca_file: {json.dumps(str(ca_file))}}}\n")
+    return text.replace("    authorization: {credentials_file: token}\n", "".join(lines))
+
+
+def write_configuration(
+    directory, addresses, speed=1, runbooks_url="http://127.0.0.1:9090/user", webhook=None, token_file=None, ca_file=None
+):
     """Writes prometheus.yml, alertmanager.yml and the rules into `directory`.
 
     `addresses` maps the names of the services, and optionally `alertmanager`, to HOST:PORT. `webhook` is the URL that
-    receives notifications, if any.
+    receives notifications, if any. `token_file` and `ca_file` are absolute paths, for services that need a token or
+    serve HTTPS.
     """
     rules = directory / "rules"
     rules.mkdir(parents=True, exist_ok=True)
     for name in ["prometheus.yml", "alertmanager.yml"]:
         text = scaled(moved((HERE / name).read_text(), addresses), speed).replace("${RUNBOOKS_URL}", runbooks_url)
+        text = with_access(text, token_file, ca_file)
         if webhook:
             text = text.replace("- name: operators\n", f"- name: operators\n    webhook_configs: [{{url: {webhook}}}]\n")
         (directory / name).write_text(text)
@@ -158,6 +171,10 @@ def main():
     parser.add_argument("--alertmanager-port", type=int, default=9093, help="port of Alertmanager on loopback (9093)")
     parser.add_argument("--runbooks-url", help="where the links in alerts point (this Prometheus, at /user)")
     parser.add_argument("--output", type=pathlib.Path, help="write the configuration into this directory and exit")
+    parser.add_argument(
+        "--token-file", type=pathlib.Path, default=os.environ.get("CAPLAB_TOKEN_FILE") or None,
+        help="a token with the scope metrics, if the services need one (CAPLAB_TOKEN_FILE)")
+    parser.add_argument("--ca", type=pathlib.Path, help="the services serve HTTPS: the authority of their certificates")
     options = parser.parse_args()
     if not options.speed > 0:
         parser.error("--speed must be above 0")
@@ -167,8 +184,13 @@ def main():
         sys.exit("prometheus/lab.py: no lab is running; start one with 'make run'")
     addresses["alertmanager"] = f"127.0.0.1:{options.alertmanager_port}"
     runbooks_url = options.runbooks_url or f"http://127.0.0.1:{options.port}/user"
+    access = {"token_file": options.token_file, "ca_file": options.ca}
+    for name, path in access.items():
+        if path and not path.is_file():
+            parser.error(f"{path} is not a file")
+        access[name] = path and path.resolve()
     if options.output:
-        write_configuration(options.output, addresses, options.speed, runbooks_url)
+        write_configuration(options.output, addresses, options.speed, runbooks_url, **access)
         return
     directory = pathlib.Path(tempfile.mkdtemp(prefix="cap-prometheus-"))
     commands = [command_line(directory, options.port), alertmanager_command_line(directory, options.alertmanager_port)]
@@ -177,7 +199,7 @@ def main():
         for command in commands:
             if not shutil.which(command[0]):
                 sys.exit(f"prometheus/lab.py: {command[0]} is not installed; run 'scripts/setup.sh prometheus'")
-        write_configuration(directory, addresses, options.speed, runbooks_url, receiver.url)
+        write_configuration(directory, addresses, options.speed, runbooks_url, receiver.url, **access)
         print(f"http://127.0.0.1:{options.port}/alerts          alerts")
         print(f"http://127.0.0.1:{options.alertmanager_port}          Alertmanager; its notifications are printed here")
         print("Ctrl-C stops both and removes their data.", flush=True)

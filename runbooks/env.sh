@@ -16,6 +16,9 @@
 #   data_of NODE                          lab: the data directory of a replica
 #   instance start|stop|restart|url NAME  lab: one more instance, with settings in $INSTANCES/NAME.env
 #
+# If the services need a token, CAPLAB_TOKEN_FILE names its file (scopes read, write, admin, metrics). If they serve
+# HTTPS, CAPLAB_CA_FILE names the authority of their certificates.
+#
 # README.md lists the equivalents in plain docker and on Kubernetes.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -29,6 +32,19 @@ services_of() { echo "app_$1 app_$1_west"; }
 # append-only file (Redis 7) with one part.
 aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
 
+# A function, because other users can read command lines.
+if [ -n "${CAPLAB_TOKEN_FILE:-}" ]; then
+    [ -r "$CAPLAB_TOKEN_FILE" ] || { echo "env.sh: cannot read CAPLAB_TOKEN_FILE, '$CAPLAB_TOKEN_FILE'" >&2; return 1; }
+    curl() {
+        command curl --config <(printf 'header = "Authorization: Bearer %s"\n' "$(cat "$CAPLAB_TOKEN_FILE")") "$@"
+    }
+fi
+scheme=http
+if [ -n "${CAPLAB_CA_FILE:-}" ]; then
+    scheme=https
+    export CURL_CA_BUNDLE=$CAPLAB_CA_FILE
+fi
+
 show() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
 
 case $target in
@@ -39,7 +55,7 @@ lab)
     # A node's line in 'caplab status' ends with its pid and port.
     port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
     pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
-    url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
+    url_of() { echo "$scheme://127.0.0.1:$(port_of "$1")"; }
     # All six replicas have the same password; ask the first one that answers.
     password() {
         for each in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
@@ -136,7 +152,7 @@ compose)
     fi
     # Works for a stopped container, too.
     url_of() {
-        echo "http://127.0.0.1:$(docker inspect -f "{{(index (index .HostConfig.PortBindings \"$2/tcp\") 0).HostPort}}" "$1")"
+        echo "$scheme://127.0.0.1:$(docker inspect -f "{{(index (index .HostConfig.PortBindings \"$2/tcp\") 0).HostPort}}" "$1")"
     }
     fetch_dump() { docker cp -q "$1:/data/dump.rdb" "$2"; }
     give_dump() {

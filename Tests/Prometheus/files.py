@@ -98,6 +98,16 @@ class OtherSpeed(unittest.TestCase):
             self.assertIn("- targets: []\n        labels: {instance: app_cp_west, site: west}", text)
             self.assertNotIn("alertmanager:9093", text)
             self.assertNotIn("dns_sd_configs", text)
+            self.assertNotIn("authorization", text)
+
+    def test_uses_the_token_and_the_authority_of_the_services(self):
+        with tempfile.TemporaryDirectory() as place:
+            directory = pathlib.Path(place)
+            access = {"token_file": directory / "token-10s", "ca_file": directory / "ca.pem"}
+            support.lab.write_configuration(directory, {"app_cp": "127.0.0.1:1"}, speed=10, **access)
+            text = (directory / "prometheus.yml").read_text()
+            self.assertEqual(text.count(f'authorization: {{credentials_file: "{directory}/token-10s"}}'), 2)
+            self.assertEqual(text.count(f'scheme: https\n    tls_config: {{ca_file: "{directory}/ca.pem"}}'), 2)
 
 
 @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")

@@ -19,8 +19,8 @@ export CERTIFICATES=$FRONT_DIRECTORY/certificates ADMIN_SOCKET=$FRONT_DIRECTORY/
 CP_LISTEN=127.0.0.1:$(free_port)
 AP_LISTEN=127.0.0.1:$(free_port)
 export CP_LISTEN AP_LISTEN
-export CP_SERVER_1=${CP_SERVER_1:-${CP_EAST#http://}} CP_SERVER_2=${CP_SERVER_2:-${CP_WEST#http://}}
-export AP_SERVER_1=${AP_SERVER_1:-${AP_EAST#http://}} AP_SERVER_2=${AP_SERVER_2:-${AP_WEST#http://}}
+export CP_SERVER_1=${CP_SERVER_1:-${CP_EAST#*://}} CP_SERVER_2=${CP_SERVER_2:-${CP_WEST#*://}}
+export AP_SERVER_1=${AP_SERVER_1:-${AP_EAST#*://}} AP_SERVER_2=${AP_SERVER_2:-${AP_WEST#*://}}
 haproxy -W -f deploy/edge/haproxy.cfg >"$FRONT_DIRECTORY/log" 2>&1 &
 export HAPROXY_PID=$!
 for _ in $(seq 100); do

@@ -1,5 +1,6 @@
 """Tests that the examples in deploy/ are valid and consistent. A missing tool skips its test."""
 
+import json
 import os
 import re
 import shutil
@@ -51,6 +52,16 @@ class Balancers(unittest.TestCase):
         for line in done.stderr.splitlines():
             self.assertNotIn("[ALERT]", line)
 
+    def test_haproxy_can_use_tls_to_reach_the_services(self):
+        local = {f"{group}_SERVER_{number}": f"127.0.0.1:{5000 + number}" for group in ("CP", "AP") for number in (1, 2)}
+        tls = f"ssl verify required ca-file {self.folder}/pair.crt verifyhost localhost"
+        done = run(program("haproxy"), "-c", "-f", DEPLOY / "edge/haproxy.cfg",
+                   environment=local | {"CERTIFICATES": str(self.folder / "certificates"), "SERVER_TLS": tls})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        missing = run(program("haproxy"), "-c", "-f", DEPLOY / "edge/haproxy.cfg", environment=local | {
+            "CERTIFICATES": str(self.folder / "certificates"), "SERVER_TLS": "ssl verify required ca-file /nowhere"})
+        self.assertIn("/nowhere", missing.stderr, "the options are used")
+
     def test_nginx_accepts_its_configuration(self):
         text = (DEPLOY / "edge/nginx.conf").read_text()
         text = text.replace("/etc/nginx/certificates", str(self.folder)).replace("/run/nginx.pid", f"{self.folder}/pid")
@@ -78,6 +89,72 @@ class Balancers(unittest.TestCase):
             self.assertLessEqual(4 * int(delay[0][:-2]), least)
         guide = " ".join((REPOSITORY / "docs/deploy.md").read_text().split())
         self.assertIn(f"within the last {least / 1_000:g} s", guide)
+
+
+class Tokens(unittest.TestCase):
+    """Production requires tokens."""
+
+    def test_no_production_manifest_allows_requests_without_a_token(self):
+        for path in MANIFESTS + sorted((DEPLOY / "kubernetes/redis-tls").glob("*.yaml")):
+            self.assertNotIn("ALLOW_UNAUTHENTICATED", path.read_text(), path)
+        text = (DEPLOY / "compose.prod.yml").read_text()
+        # docker-compose.yml sets it to true, so it must be overridden.
+        self.assertEqual(re.findall(r"ALLOW_UNAUTHENTICATED: (.*)", text), ['"false"'])
+        self.assertIn("AUTH_TOKENS_FILE: /run/secrets/auth_tokens", text)
+
+    def test_every_service_of_the_merged_compose_files_requires_a_token(self):
+        if run(program("docker"), "compose", "version").returncode != 0:
+            raise unittest.SkipTest("docker compose is not installed")
+        done = run("docker", "compose", "-f", REPOSITORY / "docker-compose.yml", "-f", DEPLOY / "compose.prod.yml",
+                   "--profile", "*", "config", "--format", "json", environment={"ALLOW_UNAUTHENTICATED": "true"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        services = json.loads(done.stdout)["services"]
+        served = {name: each for name, each in services.items() if "HTTP_PORT" in each.get("environment", {})}
+        self.assertTrue({"app_cp", "app_cp_west", "app_ap", "app_ap_west", "app_cp_pool", "app_ap_pool"} <= set(served))
+        for name, each in served.items():
+            self.assertEqual(each["environment"]["ALLOW_UNAUTHENTICATED"], "false", name)
+            self.assertEqual(each["environment"]["AUTH_TOKENS_FILE"], "/run/secrets/auth_tokens", name)
+            self.assertIn("auth_tokens", [secret["source"] for secret in each["secrets"]], name)
+        # The lab page would show values without a token.
+        self.assertNotIn("lab", services)
+        self.assertEqual(
+            [secret["target"] for secret in services["prometheus"]["secrets"]], ["/etc/prometheus/token"])
+
+    def test_every_instance_on_kubernetes_has_the_tokens(self):
+        text = (DEPLOY / "kubernetes/instances/deployments.yaml").read_text()
+        for line in ("{name: AUTH_TOKENS_FILE, value: /run/secrets/cap-tokens/auth-tokens}",
+                     "{name: tokens, mountPath: /run/secrets/cap-tokens, readOnly: true}", "secretName: cap-tokens"):
+            self.assertEqual(text.count(line), 2, line)
+        self.assertIn("credentials: {name: cap-prometheus, key: token}", (DEPLOY / "kubernetes/monitoring.yaml").read_text())
+        guide = (REPOSITORY / "docs/deploy.md").read_text()
+        self.assertIn("create secret generic cap-tokens --from-file=auth-tokens=secrets/auth_tokens", guide)
+        self.assertIn("create secret generic cap-prometheus --from-file=token=/dev/stdin", guide)
+
+    def test_the_script_makes_each_token_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            # Like app-cp token: the token to standard output, its line to standard error.
+            fake = Path(folder, "app-cp")
+            fake.write_text('#!/bin/sh\n[ "$1" = token ] || exit 9\necho "secret-of-$2"\n'
+                            'echo "$2 $4 sha256:$(printf "secret-of-$2" | sha256sum | cut -c 1-64)" >&2\n')
+            fake.chmod(0o755)
+            secrets = Path(folder, "secrets")
+            for word in ("made", "kept"):
+                done = run(DEPLOY / "tokens.sh", secrets, environment={"APP_CP": str(fake)})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual([line.split(":")[0] for line in done.stdout.splitlines()], [word] * 3)
+                self.assertNotIn("secret-of", done.stdout)
+            self.assertEqual(secrets.stat().st_mode & 0o777, 0o700)
+            lines = (secrets / "auth_tokens").read_text().splitlines()
+            self.assertEqual([line.split()[:2] for line in lines], [
+                ["client", "read,write"], ["operator", "read,write,admin,metrics"], ["prometheus", "metrics"]])
+            self.assertEqual((secrets / "prometheus_token").read_text(), "secret-of-prometheus\n")
+            self.assertEqual(sorted(path.name for path in secrets.iterdir()),
+                             ["auth_tokens", "client_token", "operator_token", "prometheus_token"])
+            fake.write_text("#!/bin/sh\necho 'no such image' >&2\nexit 1\n")
+            failed = run(DEPLOY / "tokens.sh", Path(folder, "other"), environment={"APP_CP": str(fake)})
+            self.assertEqual(failed.returncode, 1)
+            self.assertIn("no such image", failed.stderr)
+            self.assertEqual(Path(folder, "other/auth_tokens").read_text(), "")
 
 
 class Kubernetes(unittest.TestCase):

@@ -137,6 +137,29 @@ class Environment(Scripts):
                 self.assertEqual(self.source(place, PATH=self.tools(programs)), ("code 1", message))
 
 
+    def test_curl_sends_the_token_and_its_command_line_does_not_have_it(self):
+        programs = self.folder / "bin"
+        (programs / "docker").write_text('#!/bin/sh\ncase "$*" in *HostPort*) echo 5001 ;; esac\n')
+        (programs / "curl").write_text('#!/bin/sh\necho "arguments $*"\ncat "$2"\n')
+        (programs / "curl").chmod(0o755)
+        token = self.folder / "token"
+        token.write_text("secret-token\n")
+
+        def ask(**environment):
+            script = '. runbooks/env.sh compose && echo "$CP_EAST ${CURL_CA_BUNDLE:-none}" && curl -sS "$CP_EAST/metrics"'
+            return subprocess.run(
+                ["/bin/bash", "-c", script], cwd=self.project, capture_output=True, text=True, check=False, timeout=60,
+                env=self.environment | environment)
+
+        said = ask(CAPLAB_TOKEN_FILE=str(token), CAPLAB_CA_FILE="/ca.pem").stdout.splitlines()
+        self.assertEqual(said[0], "https://127.0.0.1:5001 /ca.pem")
+        self.assertRegex(said[1], r"^arguments --config /dev/fd/\d+ -sS https://127.0.0.1:5001/metrics$")
+        self.assertEqual(said[2], 'header = "Authorization: Bearer secret-token"')
+        missing = ask(CAPLAB_TOKEN_FILE="/nowhere")
+        self.assertEqual(missing.stderr.strip(), "env.sh: cannot read CAPLAB_TOKEN_FILE, '/nowhere'")
+        self.assertNotEqual(missing.returncode, 0)
+
+
 class Restores(Scripts):
     def test_only_one_replica_of_the_group_can_be_named(self):
         path = self.backup_set()
