@@ -18,6 +18,11 @@ BUILT := $(PROGRAMS) libClockStep.so
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # Written when a build begins, kept when it succeeds: flags and compiler of the programs in RELEASE.
 STAMP := $(SCRATCH)/build.stamp
+# 1 where hiredis has TLS, since 1.0: then REPLICAS may have rediss:// URLs. Package.swift reads it.
+ifndef HIREDIS_SSL
+HIREDIS_SSL := $(shell pkg-config --exists 'hiredis_ssl >= 1.0' openssl 2>/dev/null && echo 1 || echo 0)
+endif
+export HIREDIS_SSL
 BUILD_INPUTS := Package.swift Package.resolved Sources
 SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh deploy/stunnel/*.sh deploy/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh
 SHELL_SCRIPTS += .ci/run runbooks/env.sh Tests/Runbooks/front.sh Tests/Sanitizers/*.sh
@@ -51,7 +56,7 @@ setup: ## Installs what is missing on this machine, or prints the command that d
 	@scripts/setup.sh build
 
 build: setup ## Builds the two services and caplab, optimised; at once if nothing changed since the last build
-	@key="$(RELEASE_FLAGS) $$(swift --version 2>&1)"; \
+	@key="$(RELEASE_FLAGS) HIREDIS_SSL=$(HIREDIS_SSL) $$(swift --version 2>&1)"; \
 	if [ "$$key" = "$$(cat $(STAMP) 2>/dev/null)" ] && [ -z "$$(find $(BUILD_INPUTS) -cnewer $(STAMP) | head -n 1)" ] \
 	  && ls $(addprefix $(RELEASE)/,$(BUILT)) >/dev/null 2>&1; then exit 0; fi; \
 	mkdir -p $(SCRATCH) && echo "$$key" >$(STAMP).new && \

@@ -16,12 +16,17 @@ let house: [SwiftSetting] =
         .treatAllWarnings(as: .error),
     ]
 
-func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: house)
+/// `make` sets this if pkg-config finds hiredis 1.0 or later with its TLS library. Then replicas may have `rediss://`.
+let hasRedisTLS = Context.environment["HIREDIS_SSL"] == "1"
+let redisTLS: [SwiftSetting] = hasRedisTLS ? [.define("HIREDIS_SSL")] : []
+
+func core(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: house + settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: house)
+func tests(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: house + settings)
 }
 
 let collections: [Target.Dependency] = [
@@ -92,7 +97,9 @@ let package = Package(
     targets: [
         // System libraries: module maps and shims, nothing else.
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
-        .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(
+            name: "CHiredis", path: hasRedisTLS ? "Sources/CHiredisTLS" : "Sources/CHiredis",
+            pkgConfig: hasRedisTLS ? "hiredis_ssl" : nil, providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
@@ -114,7 +121,7 @@ let package = Package(
         core("JSON", ["ByteCoding"]),
         core("Telemetry", ["ByteCoding", "CLinux", "JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
-        core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
+        core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections, redisTLS),
         core("TLS", ["CGnuTLS"]),
         core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CGnuTLS", "CMicroHTTPD", "CReceive"]),
         core(
@@ -197,7 +204,7 @@ let package = Package(
         tests("ResilienceTests", ["Resilience"]),
         tests("TelemetryTests", ["Telemetry", logging]),
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
-        tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
+        tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TLS", "TestSupport"]),
         tests(
             "AuthenticationTests",
             [

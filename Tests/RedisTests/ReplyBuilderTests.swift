@@ -43,6 +43,18 @@ import Testing
         #expect(try replies(text, inPiecesOf: size) == expected)
     }
 
+    /// hiredis 1.x parses replies of RESP3, for which no command asks.
+    @Test(arguments: [",1.5\r\n", "#t\r\n", "*2\r\n:1\r\n,1.5\r\n", "*1\r\n#f\r\n"])
+    func aNumberOrBooleanOfRESP3IsAnError(text: String) throws {
+        let builder = ReplyBuilder()
+        let reader = try #require(redisReaderCreate())
+        defer { redisReaderFree(reader) }
+        builder.attach(to: reader)
+        _ = text.withCString { redisReaderFeed(reader, $0, text.utf8.count) }
+        var reply: UnsafeMutableRawPointer?
+        #expect(redisReaderGetReply(reader, &reply) == REDIS_ERR)
+    }
+
     @Test func arraysNestedTooDeeplyAreAnError() throws {
         let builder = ReplyBuilder()
         let reader = try #require(redisReaderCreate())

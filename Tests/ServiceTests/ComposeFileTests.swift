@@ -15,6 +15,7 @@ import Testing
         let exempt: Set<String> = [
             "SECRET_KEY_FILE", "SECRET_KEY_FALLBACK_FILE", "REDIS_PASSWORD_FILE", "AUTH_TOKENS_FILE", "JWT_KEYS_FILE",
             "JWT_HS256_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE",
+            "REDIS_TLS_CA_FILE", "REDIS_TLS_CERT_FILE", "REDIS_TLS_KEY_FILE",
         ]
         let missing = Set(try EnvExample().settings.map(\.name)).subtracting(exempt).subtracting(known)
         #expect(missing == [])

@@ -39,6 +39,27 @@ import Testing
         }
     }
 
+    @Test func theCertificateForReplicasNeedsItsKey() throws {
+        let certificate = ["REDIS_TLS_CERT_FILE": "/a"]
+        #expect(Program.appCP.complaint(about: certificate)?.hasPrefix("REDIS_TLS_KEY_FILE must be set") == true)
+        let key = ["REDIS_TLS_KEY_FILE": "/a"]
+        #expect(Program.appCP.complaint(about: key)?.hasPrefix("REDIS_TLS_CERT_FILE must be set") == true)
+    }
+
+    @Test(.enabled(if: RedisEndpoint.supportsTLS, "needs hiredis 1.0 or later with its TLS library"))
+    func theFilesForTLSToReplicasAreReadAtTheStart() throws {
+        let replicas = ["REPLICAS": "g1=rediss://h:1"]
+        #expect(Program.appCP.complaint(about: replicas) == nil)
+        let wrong = replicas.merging(["REDIS_TLS_CA_FILE": "/nowhere"]) { $1 }
+        #expect(Program.appCP.complaint(about: wrong) == "REDIS_TLS_CA_FILE cannot be read")
+    }
+
+    @Test(.disabled(if: RedisEndpoint.supportsTLS, "this build has TLS to Redis"))
+    func withoutTheTLSLibraryARedissURLIsAnError() throws {
+        let complaint = Program.appCP.complaint(about: ["REPLICAS": "g1=rediss://h:1"])
+        #expect(complaint?.contains("stunnel") == true)
+    }
+
     @Test(arguments: Program.allCases)
     func theDefaultsAreValid(_ program: Program) throws {
         #expect(program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
@@ -51,13 +72,14 @@ import Testing
         ("HTTP_PORT", "-1"), ("HTTP_PORT", "99999999999999999999"), ("HTTP_PORT", "5e3"),
         ("SECRET_KEY", "short"), ("SECRET_KEY", "fifteen-charact"),
         ("REPLICAS", ""), ("REPLICAS", "g1"), ("REPLICAS", "g1=127.0.0.1:6379"), ("REPLICAS", "g1=http://h:1"),
-        ("REPLICAS", "g1=rediss://h:1"), ("REPLICAS", "g1=redis://h:0"), ("REPLICAS", "g1=redis://h:65536"),
+        ("REPLICAS", "g1=rediss://h:0"), ("REPLICAS", "g1=redis://h:0"), ("REPLICAS", "g1=redis://h:65536"),
         ("REPLICAS", "g1=redis://h:port"), ("REPLICAS", "g1=redis://:1"), ("REPLICAS", "g1=redis://h:1/0"),
         ("REPLICAS", "=redis://h:1"), ("REPLICAS", "g 1=redis://h:1"), ("REPLICAS", "g1=redis://h:1,"),
         ("REPLICAS", "g1=redis://h:1,g1=redis://h:2"), ("REPLICAS", "g1=redis://[::1:1"),
         ("REPLICAS", "g1=redis://u:%zz@h:1"), ("REPLICAS", "g1=redis://h:1,g2=redis://me@h:1"),
         ("REPLICAS", (1...8).map { "g\($0)=redis://h:\($0)" }.joined(separator: ",")),
         ("NEAR_REPLICAS", "g9"), ("NEAR_REPLICAS", "g1,,g9"),
+        ("REDIS_TLS_CA_FILE", "/etc/ssl/certs/ca-certificates.crt"),
         ("NETWORK_TIMEOUT_SEC", "0"), ("NETWORK_TIMEOUT_SEC", "61"), ("NETWORK_TIMEOUT_SEC", "nan"),
         ("NETWORK_TIMEOUT_SEC", "inf"), ("NETWORK_TIMEOUT_SEC", "1s"), ("NETWORK_TIMEOUT_SEC", "-1"),
         ("MAX_STALENESS_MS", "-1"), ("MAX_VALUE_BYTES", "0"), ("MAX_VALUE_BYTES", "1MiB"),

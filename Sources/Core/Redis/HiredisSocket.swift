@@ -6,6 +6,8 @@ import Replication
 /// its callbacks.
 final class HiredisSocket: DescriptorHandler {
     private let reactor: Reactor
+    /// Nil for plain TCP.
+    private let tls: (any TLSSession)?
     private let builder = ReplyBuilder()
     // A strong reference: the reference cycle ends when the socket closes.
     private var connection: RedisConnection?
@@ -13,43 +15,48 @@ final class HiredisSocket: DescriptorHandler {
     private var descriptor: Int32 = -1
     private var watchedEvents: UInt32 = 0
     private var isFlushing = false
-    private var closeReason = "connection closed"
+    private var closeFailure = LinkFailure("connection closed")
+    /// Why TLS could not be started. hiredis 1.0 must not close a connection in its connect callback, so the socket
+    /// closes it later.
+    private var startFailure: LinkFailure?
 
-    init(reactor: Reactor) { self.reactor = reactor }
+    init(reactor: Reactor, tls: (any TLSSession)?) {
+        self.reactor = reactor
+        self.tls = tls
+    }
 
     var isOpen: Bool { context != nil }
 
     /// Begins to connect to an IP address.
     ///
     /// - Returns: the reason if it failed at once. Nil otherwise: the outcome is reported to `connection` later.
-    func open(address: String, port: UInt16, connection: RedisConnection) -> String? {
+    func open(address: String, port: UInt16, connection: RedisConnection) -> LinkFailure? {
         precondition(context == nil && self.connection == nil, "a socket opens once")
-        guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
+        guard let context = redisAsyncConnect(address, Int32(port)) else { return LinkFailure("out of memory") }
         guard context.pointee.err == 0 else {
-            let reason = context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect"
-            redisAsyncFree(context)
-            return reason
+            defer { redisAsyncFree(context) }
+            return LinkFailure(context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect")
         }
         self.connection = connection
         self.context = context
         descriptor = context.pointee.c.fd
-        // hiredis holds a reference to this object until the cleanup hook, which is the last call that hiredis makes.
-        let owner = Unmanaged.passRetained(self).toOpaque()
-        context.pointee.data = owner
-        context.pointee.ev.data = owner
+        // hiredis holds a reference to this object until its last call.
+        chiredis_set_last_call(context, Unmanaged.passRetained(self).toOpaque()) {
+            Unmanaged<HiredisSocket>.fromOpaque($0!).takeRetainedValue().wasFreed()
+        }
         builder.attach(to: context.pointee.c.reader)
         installHooks(context)
         redisAsyncSetConnectCallback(context) { context, status in
-            if status == REDIS_OK { HiredisSocket.of(context).connection?.didOpen() }
+            if status == REDIS_OK { HiredisSocket.of(context).didConnect() }
         }
         redisAsyncSetDisconnectCallback(context) { _, _ in }
         return nil
     }
 
     /// Closes the connection. No effect if it is already closed.
-    func close(reason: String) {
+    func close(_ failure: LinkFailure) {
         guard let context else { return }
-        closeReason = reason
+        closeFailure = failure
         redisAsyncFree(context)
     }
 
@@ -66,26 +73,51 @@ final class HiredisSocket: DescriptorHandler {
 
     /// Writes the queued commands. The rest of a partial write follows when the descriptor is writable.
     func flush() {
-        guard let context else { return }
         isFlushing = true
-        redisAsyncHandleWrite(context)
+        var calls = 0
+        var unsent = context.map { sdslen($0.pointee.c.obuf) } ?? 0
+        while let context {
+            tls?.willCall()
+            redisAsyncHandleWrite(context)
+            calls += 1
+            // If the write failed, hiredis has closed the context. A call writes only one record by TLS.
+            let left = self.context.map { sdslen($0.pointee.c.obuf) } ?? 0
+            let isProgress = left < unsent
+            unsent = left
+            if tls == nil || unsent == 0 || !isProgress || calls == Self.maxCalls { break }
+        }
         isFlushing = false
-        // If the write failed, hiredis has closed the context.
-        if let context = self.context { connection?.didWrite(unsent: sdslen(context.pointee.c.obuf)) }
+        guard context != nil, calls > 0 else { return }
+        connection?.didWrite(unsent: unsent)
+        continueTLS(unsent: unsent)
+    }
+
+    /// Does what hiredis omits after a call that read or wrote by TLS.
+    private func continueTLS(unsent: Int = 0) {
+        guard let tls, context != nil else { return }
+        if let startFailure = startFailure.take() { return close(startFailure) }
+        // hiredis does not watch for a read that has to write. After a read, it also takes a write that the kernel
+        // stops for one that has to read.
+        if tls.waitsToWrite || (unsent > 0 && !tls.waitsToRead) { watch(EventMask.writable) }
     }
 
     // MARK: DescriptorHandler
 
     func ready(events: UInt32) {
         if events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 { read() }
-        if events & EventMask.writable != 0 { flush() }
+        guard events & EventMask.writable != 0 else { return }
+        if tls?.waitsToWrite == true { read() }
+        flush()
     }
 
     /// Reads the bytes that have arrived. hiredis reads 16 KiB per call. A call that ends in the middle of a reply is
-    /// repeated, because more has probably arrived. Otherwise a long value would need a loop turn for every 16 KiB.
+    /// repeated, because more has probably arrived. Otherwise a long value would need a loop turn for every 16 KiB. A
+    /// call is also repeated for the rest of a TLS record, for which the descriptor is not readable.
     private func read() {
+        defer { continueTLS() }
         var calls = 0
-        while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
+        while let context, calls == 0 || needsRead(context, calls) {
+            tls?.willCall()
             redisAsyncHandleRead(context)
             calls += 1
             guard let reader = self.context?.pointee.c.reader else { continue }
@@ -94,11 +126,13 @@ final class HiredisSocket: DescriptorHandler {
         }
     }
 
-    /// The most read calls per turn, so that a long value does not delay other connections.
-    private static let maxReads = 16
+    /// The most read or write calls per turn, so that a long value does not delay other connections.
+    private static let maxCalls = 16
 
-    private static func isInReply(_ reader: UnsafeMutablePointer<redisReader>) -> Bool {
-        reader.pointee.pos < reader.pointee.len
+    private func needsRead(_ context: UnsafeMutablePointer<redisAsyncContext>, _ calls: Int) -> Bool {
+        if let tls, tls.hasDecryptedBytes { return true }
+        guard calls < Self.maxCalls, let reader = context.pointee.c.reader else { return false }
+        return reader.pointee.pos < reader.pointee.len
     }
 
     // MARK: Called by hiredis
@@ -108,7 +142,6 @@ final class HiredisSocket: DescriptorHandler {
         context.pointee.ev.delRead = { HiredisSocket.from($0).watch(0, not: EventMask.readable) }
         context.pointee.ev.addWrite = { HiredisSocket.from($0).wantsToWrite() }
         context.pointee.ev.delWrite = { HiredisSocket.from($0).watch(0, not: EventMask.writable) }
-        context.pointee.ev.cleanup = { Unmanaged<HiredisSocket>.fromOpaque($0!).takeRetainedValue().wasFreed() }
     }
 
     private func watch(_ added: UInt32, not removed: UInt32 = 0) {
@@ -126,16 +159,36 @@ final class HiredisSocket: DescriptorHandler {
         }
     }
 
+    private func didConnect() {
+        if let tls, let context { startFailure = tls.start(on: context) }
+        if startFailure == nil { connection?.didOpen() }
+    }
+
     private func receive(isLost: Bool) {
         let (reply, byteCount) = isLost ? (nil, 0) : builder.take()
         connection?.didReceive(reply, byteCount: byteCount)
     }
 
     private func wasFreed() {
-        if let text = context?.pointee.errstr, context?.pointee.err != 0 { closeReason = String(cString: text) }
+        if let context, context.pointee.err != 0 { closeFailure = startFailure ?? failure(of: context) }
         reactor.unwatch(descriptor)
         context = nil
-        connection.take()?.didClose(reason: closeReason)
+        connection.take()?.didClose(closeFailure)
+    }
+
+    private func failure(of context: UnsafeMutablePointer<redisAsyncContext>) -> LinkFailure {
+        switch context.pointee.err {
+        // The builder's replies need no memory of hiredis. It returns none for a reply that it rejects.
+        case REDIS_ERR_OOM: LinkFailure("out of memory, or a reply of a kind or depth that no command asks for")
+        case REDIS_ERR_IO where isInTLS(context), REDIS_ERR_EOF where isInTLS(context):
+            tls?.failure() ?? LinkFailure(String(cString: context.pointee.errstr))
+        default: LinkFailure(String(cString: context.pointee.errstr))
+        }
+    }
+
+    /// True if TLS has begun. An earlier failure is that of TCP.
+    private func isInTLS(_ context: UnsafeMutablePointer<redisAsyncContext>) -> Bool {
+        tls != nil && context.pointee.c.flags & REDIS_CONNECTED != 0
     }
 
     private static let replyCallback:

@@ -23,6 +23,9 @@ public struct LinkFailure: Sendable, Equatable {
         (summary, text) = (reason, reason)
     }
 
+    /// The replica cannot be reached by TLS. `reason` is the error text of OpenSSL, which names no secrets.
+    init(tls reason: String) { self.init(rejected: reason) }
+
     /// The replica replied to `command` with an error.
     init(_ command: String, rejectedWith error: ServerError) {
         cause = .rejected

@@ -22,15 +22,14 @@ final class RedisConnection {
     private var uncheckedReplies: [(sink: any ReplySink, reply: Reply)] = []
     private var needsIdentityCheck = false
     private var isOutputAnnounced = false
-    /// Why this side closes the connection. Nil if the text that the socket reports is the whole reason.
-    private var closeFailure: LinkFailure?
 
-    init(reactor: Reactor, replica: Int, settings: RedisGroupSettings) {
+    /// - Parameter tls: the TLS session of the connection; nil for plain TCP.
+    init(reactor: Reactor, replica: Int, settings: RedisGroupSettings, tls: (any TLSSession)?) {
         self.reactor = reactor
         self.replica = replica
         self.settings = settings
         budget = ReplyBudget(maxByteCount: settings.limits.maxHeldReplyBytes)
-        socket = HiredisSocket(reactor: reactor)
+        socket = HiredisSocket(reactor: reactor, tls: tls)
     }
 
     /// The number of unanswered commands, including each step of a batch.
@@ -41,19 +40,16 @@ final class RedisConnection {
     /// Begins to connect to an IP address.
     ///
     /// - Returns: the reason if it failed at once. Nil otherwise: the outcome is reported to `link` later.
-    func open(address: String, port: UInt16, link: ReplicaLink) -> String? {
+    func open(address: String, port: UInt16, link: ReplicaLink) -> LinkFailure? {
         let failure = socket.open(address: address, port: port, connection: self)
         if failure == nil { self.link = link }
         return failure
     }
 
     /// Closes the connection. All unanswered commands lose their reply. No effect if it is already closed.
-    func close(reason: String) { socket.close(reason: reason) }
+    func close(reason: String) { close(LinkFailure(reason)) }
 
-    func close(_ failure: LinkFailure) {
-        closeFailure = failure
-        close(reason: failure.text)
-    }
+    func close(_ failure: LinkFailure) { socket.close(failure) }
 
     // MARK: Sending
 
@@ -183,12 +179,12 @@ final class RedisConnection {
 
     /// The last call of the socket. Before it, the socket reported a reply, or its loss, for every command that it
     /// sent.
-    func didClose(reason: String) {
+    func didClose(_ failure: LinkFailure) {
         // Complete the rest: replies that wait for an identity check, and commands that were never sent.
         while let command = unanswered.popFirst() { deliver(nil, to: command.recipient) }
         deliver(nil, to: .identityCheck)
         if let batch = batch.take() { deliver(nil, to: .steps(batch.sinks)) }
         precondition(inFlight == 0, "a closed connection has unanswered commands")
-        link.take()?.connectionDidClose(self, closeFailure ?? LinkFailure(reason))
+        link.take()?.connectionDidClose(self, failure)
     }
 }

@@ -1,11 +1,21 @@
 import Replication
 
-/// Where one replica listens: `redis://[user[:password]@]host[:port]`.
+/// Where one replica listens: `redis://[user[:password]@]host[:port]`, or `rediss://` for TLS.
 public struct RedisEndpoint: Sendable, Equatable {
     public var host: String
     public var port: UInt16
     public var username: String?
     public var password: String?
+    public private(set) var isTLS = false
+
+    /// Whether this build has TLS to Redis. It needs hiredis 1.0 or later with its TLS library.
+    public static var supportsTLS: Bool {
+        #if HIREDIS_SSL
+            true
+        #else
+            false
+        #endif
+    }
 
     public init(host: String, port: UInt16, username: String? = nil, password: String? = nil) {
         self.host = host
@@ -18,11 +28,12 @@ public struct RedisEndpoint: Sendable, Equatable {
     ///
     /// - Throws: ``RedisEndpointError`` with one sentence about the mistake.
     public init(url: String) throws(RedisEndpointError) {
-        if url.hasPrefix("rediss://") {
+        isTLS = url.hasPrefix("rediss://")
+        if isTLS, !Self.supportsTLS {
             throw RedisEndpointError("'rediss://' is not supported; put a TLS proxy such as stunnel beside the service")
         }
-        guard url.hasPrefix("redis://") else { throw RedisEndpointError("must start with redis://") }
-        var rest = url.dropFirst("redis://".count)
+        guard isTLS || url.hasPrefix("redis://") else { throw RedisEndpointError("must start with redis://") }
+        var rest = url.dropFirst(isTLS ? "rediss://".count : "redis://".count)
         if rest.hasSuffix("/") { rest = rest.dropLast() }
         if rest.contains("/") || rest.contains("?") {
             throw RedisEndpointError("must not name a database or options: only host and port")
@@ -51,6 +62,17 @@ public struct RedisEndpoint: Sendable, Equatable {
         guard !host.isEmpty else { throw RedisEndpointError("names no host") }
         guard let port = UInt16(portText), port > 0 else { throw RedisEndpointError("has no valid port") }
         self.port = port
+    }
+}
+
+extension RedisEndpoint {
+    /// Makes the TLS sessions of this endpoint's connections; nil for plain TCP.
+    func tlsConnector(_ files: RedisTLSFiles) -> (any TLSConnector)? {
+        #if HIREDIS_SSL
+            isTLS ? OpenSSLConnector(host: host, files: files) : nil
+        #else
+            nil
+        #endif
     }
 }
 

@@ -11,6 +11,8 @@ public struct RedisGroupSettings: Sendable {
     /// Settings of the circuit breakers. A failed replica is tried again at least every `maxOpenForMs`, apart from the
     /// pause before a reconnect.
     public var breaker = CircuitBreaker.Settings()
+    /// The files for TLS to the replicas that have it.
+    public var tls = RedisTLSFiles()
     /// Finds the addresses of a replica's host name.
     public var lookUp: HostLookup = Resolver.system
 

@@ -54,6 +54,8 @@ final class ReplicaLink: Expirable {
     let index: Int
     private let endpoint: RedisEndpoint
     private let resolver: Resolver
+    /// Nil for plain TCP.
+    private let tls: (any TLSConnector)?
     private let reactor: Reactor
     private let scripts: ScriptTable
     private let settings: RedisGroupSettings
@@ -83,6 +85,7 @@ final class ReplicaLink: Expirable {
         self.index = index
         self.endpoint = endpoint
         resolver = Resolver(host: endpoint.host, reactor: reactor, lookUp: settings.lookUp)
+        tls = endpoint.tlsConnector(settings.tls)
         self.reactor = reactor
         self.scripts = scripts
         self.settings = settings
@@ -132,12 +135,17 @@ final class ReplicaLink: Expirable {
         phase = .connecting
         attempts.goodAddress = address
         attempts.hasReply = false
-        let connection = RedisConnection(reactor: reactor, replica: index, settings: settings)
-        self.connection = connection
-        if let failure = connection.open(address: address, port: endpoint.port, link: self) {
-            addressFailed(LinkFailure(failure))
-        }
+        if let failure = open(address) { addressFailed(failure) }
         return true
+    }
+
+    private func open(_ address: String) -> LinkFailure? {
+        do throws(RedisTLSError) {
+            let connection = RedisConnection(
+                reactor: reactor, replica: index, settings: settings, tls: try tls?.newSession())
+            self.connection = connection
+            return connection.open(address: address, port: endpoint.port, link: self)
+        } catch { return LinkFailure(tls: error.description) }
     }
 
     /// Tries the next address, after the connection could not be opened or was lost before it was up.

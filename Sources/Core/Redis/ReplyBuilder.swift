@@ -29,6 +29,8 @@ final class ReplyBuilder {
     fileprivate static let elementByteCount = 48
     /// The most elements of an array for which memory is reserved before they arrive.
     fileprivate static let maxReserved = 1_024
+    /// How deep arrays may be nested, as in hiredis 0.14; hiredis 1.x has no limit.
+    fileprivate static let maxDepth = 8
     fileprivate static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
 
     init() {
@@ -82,6 +84,7 @@ final class ReplyBuilder {
         table.pointee.createInteger = { task, value in ReplyBuilder.state(of: task).pointee.add(.integer(value)) }
         table.pointee.createNil = { task in ReplyBuilder.state(of: task).pointee.add(.null) }
         table.pointee.freeObject = { _ in }
+        chiredis_reject_resp3(table)
         return table
     }()
 }
@@ -108,7 +111,9 @@ fileprivate extension ReplyBuilder.State {
         return UnsafeMutableRawPointer(object)
     }
 
-    mutating func begin(count: Int) -> UnsafeMutableRawPointer {
+    /// - Returns: nil if arrays are nested too deeply. hiredis takes that for a lack of memory.
+    mutating func begin(count: Int) -> UnsafeMutableRawPointer? {
+        guard open.count < ReplyBuilder.maxDepth else { return nil }
         guard count > 0 else { return add(.array([])) }
         var elements: [Reply] = []
         elements.reserveCapacity(min(count, ReplyBuilder.maxReserved))

@@ -59,6 +59,71 @@ extension ServiceSettings {
     }
 }
 
+extension RedisTLSFiles {
+    init(from reader: inout SettingsReader, replicas: [RedisReplica]) {
+        self.init()
+        authorities = reader.path(
+            "REDIS_TLS_CA_FILE",
+            help: "Authorities, as PEM, that may sign the certificate of a rediss:// replica. Empty: the system's.")
+        certificate = reader.path(
+            "REDIS_TLS_CERT_FILE",
+            help: "Certificate that this service presents to rediss:// replicas, and those between it and the root, as "
+                + "PEM. Empty: none.")
+        key = reader.path("REDIS_TLS_KEY_FILE", help: "Private key of that certificate, as PEM.")
+        if let (name, problem) = problem(areUsed: replicas.contains(where: \.endpoint.isTLS)),
+            reader.isValid("REPLICAS")
+        {
+            reader.reject(name, problem)
+        }
+    }
+
+    private func problem(areUsed: Bool) -> (name: String, problem: String)? {
+        if certificate != nil, key == nil {
+            return (Role.key.settingName, "must be set, because REDIS_TLS_CERT_FILE is")
+        }
+        if key != nil, certificate == nil {
+            return (Role.certificate.settingName, "must be set, because REDIS_TLS_KEY_FILE is")
+        }
+        guard areUsed else {
+            // Otherwise the connections would silently be plain TCP.
+            let role = Role.allCases.first { self[$0] != nil }
+            return role.map { ($0.settingName, "is set, but no URL in REPLICAS begins with rediss://") }
+        }
+        do throws(RedisTLSError) { try check() } catch {
+            // Without a role, the cause is usually the list of the system's authorities, which this file replaces.
+            guard let role = error.role else { return (Role.authorities.settingName, "may be necessary: \(error)") }
+            return (role.settingName, error.problem)
+        }
+        return nil
+    }
+
+    private subscript(role: Role) -> String? {
+        switch role {
+        case .authorities: authorities
+        case .certificate: certificate
+        case .key: key
+        }
+    }
+}
+
+extension RedisTLSFiles.Role {
+    fileprivate var settingName: String {
+        switch self {
+        case .authorities: "REDIS_TLS_CA_FILE"
+        case .certificate: "REDIS_TLS_CERT_FILE"
+        case .key: "REDIS_TLS_KEY_FILE"
+        }
+    }
+}
+
+extension SettingsReader {
+    /// - Returns: nil if the setting is empty.
+    fileprivate mutating func path(_ name: String, help: String) -> String? {
+        let text = string(name, default: "", help: help)
+        return text.isEmpty ? nil : text
+    }
+}
+
 extension RedisGroupSettings {
     /// - Parameter requestTimeoutMs: the deadline of a complete request, in milliseconds.
     init(from reader: inout SettingsReader, requestTimeoutMs: UInt64) {

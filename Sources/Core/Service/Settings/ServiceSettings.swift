@@ -47,6 +47,7 @@ public struct ServiceSettings: Sendable {
         self.access = access
         replicas = Self.replicas(from: &reader)
         let nearReplicas = Self.nearReplicas(among: replicas, from: &reader)
+        let redisTLS = RedisTLSFiles(from: &reader, replicas: replicas)
         requests = Requests(from: &reader)
         logging = Logging(from: &reader)
         audit = AuditSettings(from: &reader)
@@ -61,6 +62,7 @@ public struct ServiceSettings: Sendable {
         }
         var redis = RedisGroupSettings(from: &reader, requestTimeoutMs: requests.timeoutMs)
         redis.nearReplicas = nearReplicas
+        redis.tls = redisTLS
         redis.limits.maxValueBytes = requests.maxValueBytes
         self.redis = redis
     }
