@@ -14,8 +14,12 @@ struct CurlTarget: Equatable, Sendable {
     let port: UInt16
     /// See ``ServiceTLS/authorityPath``; nil without TLS.
     var authorityPath: String?
+    /// See ``ServiceToken/path``; nil without a token.
+    var tokenPath: String?
 
-    /// Such as `-X POST `: an option with the space behind it. Empty without TLS.
-    var option: String { authorityPath.map { "--cacert \($0) " } ?? "" }
+    /// Such as `-X POST `: options, each with the space behind it. Empty without TLS and token.
+    var option: String {
+        (authorityPath.map { "--cacert \($0) " } ?? "") + (tokenPath.map(ServiceToken.curlOption) ?? "")
+    }
     var url: String { "\(authorityPath == nil ? "http" : "https")://127.0.0.1:\(port)" }
 }
