@@ -42,11 +42,25 @@ import Testing
         #expect(result.output.contains("Every answer was as described."))
     }
 
+    @Test(.enabled(if: DemoTests.hasServices)) func itsClientsSendTheirToken() throws {
+        let directory = try ScratchDirectory()
+        let (tokens, token) = (directory.path + "/tokens", directory.path + "/token")
+        let make = "app-cp token lab --scopes read,write,admin,metrics --file \(tokens) >\(token)"
+        #expect(try shell("\(Executables.runningDirectory)/\(make) && echo made") == "made\n")
+        let arguments = ["demo", "--tls", "--service-env", "AUTH_TOKENS_FILE=\(tokens)", "--token-file", token]
+        let result = try LabProcess.run(arguments)
+        #expect(result.exitCode == 0, "\(result.output)\(result.errors)")
+        #expect(result.output.contains("Authorization: Bearer $(cat"))
+        #expect(result.output.contains("Every answer was as described."))
+    }
+
     @Test func aBugNeedsPlainServices() throws {
         let directory = try ScratchDirectory()
         let result = try LabProcess.run(
             ["up", "--free-ports", "--run-dir", directory.path + "/run", "--tls", "--break", "stale-read"])
         #expect(result.exitCode == 2)
-        #expect(result.errors == "caplab: --tls and --break do not work together\n")
+        #expect(
+            result.errors == "caplab: --tls and --break do not work together: the faulty proxy reads requests and "
+                + "answers, and has no TLS\n")
     }
 }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Tests the compose project from a clean clone of this repository's HEAD: up, requests, partition, heal, down.
+# Tests the compose project from a clean clone of this repository's HEAD: up, requests, partition, heal, down, and the
+# production file with tokens.
 #
 # 'make test-compose'. Needs a Docker engine and the ports of docker-compose.yml. If some ports are taken, use
 # 'PORT_PREFIX=1 make test-compose'. Without an engine it prints one line and exits with 0.
@@ -184,6 +185,31 @@ for replica in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
 done
 
 step "down removes everything"
+timed "stop and remove" docker compose --profile '*' down -v
+is "leftovers" "$(leftovers)" ''
+
+step "production: requests need a token, and Prometheus has one"
+mkdir -m 700 secrets
+for name in redis_password redis_operator_password secret_key grafana_password; do
+    openssl rand -hex 32 >"secrets/$name"
+    chmod 444 "secrets/$name"
+done
+deploy/tokens.sh secrets
+export COMPOSE_FILE=docker-compose.yml:deploy/compose.prod.yml:Tests/Compose/production.yml
+timed "start, until all are healthy" docker compose --profile scale up -d --wait
+for port in 5001 5011 5002 5012 5021 5022; do
+    answers 401 POST "$port/write/color/green"
+    token_file=secrets/client_token answers 200 POST "$port/write/color/green"
+    token_file=secrets/client_token eventually 200 GET "$port/read/color" '"value":"green"'
+done
+for port in 5001 5011 5002 5012; do
+    answers 200 GET "$port/health/ready"
+    answers 401 GET "$port/metrics"
+    token_file=secrets/client_token answers 403 GET "$port/metrics"
+    token_file=secrets/operator_token answers 200 GET "$port/replicas"
+done
+# Two more instances of each service behind HAProxy, which Prometheus finds by DNS every 30 s.
+within_s=60 eventually 200 GET "$scraped" '"8"\]'
 timed "stop and remove" docker compose --profile '*' down -v
 is "leftovers" "$(leftovers)" ''
 echo "test-compose: passed in $SECONDS s"

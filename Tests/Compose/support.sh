@@ -45,8 +45,11 @@ figures() {
     docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | awk '{ printf "  memory: %s %s\n", $1, $2 }'
 }
 
-# request METHOD PORT/PATH: prints the body, then a line with the status.
-request() { curl -s -m 5 -X "$1" -w '\n%{http_code}' "http://127.0.0.1:${PORT_PREFIX:-}$2" || true; }
+# request METHOD PORT/PATH: prints the body, then a line with the status. Sends the token in $token_file, if it is set.
+request() {
+    { [ -z "${token_file:-}" ] || printf 'header = "Authorization: Bearer %s"\n' "$(cat "$token_file")"; } |
+        curl -K - -s -m 5 -X "$1" -w '\n%{http_code}' "http://127.0.0.1:${PORT_PREFIX:-}$2" || true
+}
 
 # matches STATUS METHOD PORT/PATH [PATTERN]: sends one request and stores the answer in $answer.
 matches() {

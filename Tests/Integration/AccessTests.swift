@@ -167,6 +167,107 @@ import TestSupport
         #expect(!text.contains(writer) && !text.contains("wrong"))
     }
 
+    /// One line for each change, also if it never reaches its handler.
+    @Test func theAuditTrailHasEveryChangeThatWasRefused() throws {
+        let path = NSTemporaryDirectory() + "cap-audit-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let app = try ServiceOnReplicas.make(
+            "cp", settings: ["AUDIT_LOG": path, "MAX_VALUE_BYTES": "10", "MAX_REQUESTS_IN_FLIGHT": "1"])
+        let service = app.service
+        #expect(try service.http("POST", "/write/k?ttl=5").status == 400)
+        #expect(try service.http("DELETE", "/delete/k?x=1").status == 400)
+        #expect(try service.http("GET", "/read/k?x=1").status == 400, "a read is no change")
+        #expect(try service.http("POST", "/write/k", body: Array("eleven byte".utf8)).status == 413)
+        let chunked = try HTTPClient(port: service.port)
+        try chunked.send(
+            Array(
+                "POST /write/c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nb\r\neleven byte\r\n0\r\n\r\n"
+                    .utf8))
+        #expect(try chunked.answer().status == 413)
+        // Its body is outstanding, so it is in flight.
+        let slow = try HTTPClient(port: service.port)
+        try slow.send(Array("POST /write/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n".utf8))
+        #expect(try eventually { try service.http("POST", "/write/full/v").status == 503 })
+        try slow.send([0])
+        #expect(try slow.answer().status == 200)
+        service.signal(SIGTERM)
+        _ = service.waitForExit()
+        let lines = try changes(in: path).filter { !$0.hasSuffix("write full applied") }
+        #expect(
+            lines == [
+                "write k not_applied unknown_parameter", "delete k not_applied unknown_parameter",
+                "write k not_applied value_too_large", "write c not_applied value_too_large",
+                "write full not_applied overloaded", "write slow applied",
+            ])
+    }
+
+    @Test func theAuditTrailSaysThatAStopCutOffAChange() throws {
+        let path = NSTemporaryDirectory() + "cap-audit-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let app = try ServiceOnReplicas.make(
+            "cp",
+            settings: [
+                "AUDIT_LOG": path, "NETWORK_TIMEOUT_SEC": "60", "REPLICA_TIMEOUT_MS": "60000", "STOP_GRACE_MS": "0",
+            ])
+        for server in app.servers { server.pause() }
+        let client = try HTTPClient(port: app.service.port)
+        try client.send(Array("POST /write/k/v HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(
+            try eventually { try app.service.http("GET", "/metrics").text.contains(/app_requests_in_flight [1-9]/) })
+        app.service.signal(SIGTERM)
+        let answer = try client.answer()
+        #expect(answer.string("code") == "stopping" && answer.string("outcome") == "unknown")
+        _ = app.service.waitForExit()
+        #expect(try changes(in: path) == ["write k unknown stopping"])
+    }
+
+    @Test func theAuditTrailHasEveryReplacementOfTheCertificate() throws {
+        let files = try TLSFiles()
+        let path = NSTemporaryDirectory() + "cap-audit-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let app = try ServiceOnReplicas.make(
+            "cp", settings: files.settings.merging(["AUDIT_LOG": path]) { $1 }, trust: files.trust())
+        try files.replacePair()
+        app.service.signal(SIGHUP)
+        #expect(eventually { app.service.log.contains("CERTIFICATE_REPLACED") })
+        try files.write(Array("no certificate".utf8), "pair.pem")
+        app.service.signal(SIGHUP)
+        #expect(eventually { app.service.log.contains("CERTIFICATE_REJECTED") })
+        app.service.signal(SIGTERM)
+        _ = app.service.waitForExit()
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let outcomes = text.matches(of: /"action":"replace_certificate","outcome":"([a-z]+)"/).map { String($0.1) }
+        #expect(outcomes.first == "success" && outcomes.last == "failure", "\(text)")
+    }
+
+    @Test(arguments: ["app-cp", "app-ap"])
+    func secretsThatOthersCanReadAreReported(program: String) throws {
+        let tokens = try Tokens()
+        _ = try tokens.make("a", "read")
+        let settings = ["SECRET_KEY": "9f86d081884c7d659a2feaa0c55ad015", "AUTH_TOKENS_FILE": tokens.path]
+        let quiet = try ServiceProcess.run(program, ["--check-config"], environment: settings)
+        #expect(quiet.code == 0 && quiet.errors.isEmpty, "\(quiet.errors)")
+        chmod(tokens.path, 0o644)
+        let warned = try ServiceProcess.run(program, ["--check-config"], environment: settings)
+        #expect(warned.code == 0)
+        #expect(
+            warned.errors == "warning: the file of AUTH_TOKENS_FILE has mode 644: other users have access to it\n")
+        let service = try ServiceProcess(
+            program, environment: settings.merging(["REPLICAS": "g1=redis://127.0.0.1:1"]) { $1 })
+        #expect(eventually { service.log.contains("SECRET_EXPOSED") })
+        #expect(service.log.contains("the file of AUTH_TOKENS_FILE has mode 644"))
+    }
+
+    /// The lines of the audit trail about changes: action, key, outcome and code.
+    private func changes(in path: String) throws -> [String] {
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        return lines.filter { ["write", "delete"].contains($0["action"] as? String) }.map { line in
+            ["action", "key", "outcome", "code"].compactMap { line[$0] as? String }.joined(separator: " ")
+        }
+    }
+
     /// A token file. The service's own executable makes its tokens.
     private final class Tokens {
         let path: String

@@ -22,10 +22,11 @@ final class TLSFiles {
 
     func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
 
-    /// Replaces a file in one step.
+    /// Replaces a file in one step. Only its owner can read it, as is expected of a key.
     func write(_ bytes: [UInt8], _ name: String) throws {
         let new = directory.appendingPathComponent(name + ".new")
         try Data(bytes).write(to: new)
+        chmod(new.path, 0o600)
         guard rename(new.path, path(name)) == 0 else { throw TestFailure("cannot replace \(name)") }
     }
 

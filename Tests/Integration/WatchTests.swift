@@ -16,13 +16,26 @@ import Testing
         var pagePort: UInt16 { pagePortReservation.port }
         let ports: [String: UInt16]
 
-        /// - Parameter password: the password of the replicas that the watcher uses; nil for the right one.
-        init(password: String? = nil) throws {
+        /// - Parameters:
+        ///   - password: the password of the replicas that the watcher uses; nil for the right one.
+        ///   - scopes: of the watcher's token; nil if the services need none. With a token, they also serve HTTPS.
+        init(password: String? = nil, scopes: String? = nil) throws {
             var template = Array("/tmp/caplab-watch-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
             directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let program = Executables.runningDirectory + "/caplab"
-            let lab = try ChildProcess(program, ["up", "--free-ports", "--run-dir", directory + "/run"])
+            var (further, ownAccess): ([String], [String]) = ([], [])
+            if let scopes {
+                let tokens = directory + "/tokens"
+                for (name, scopes) in [("lab", "read,write,admin,metrics"), ("watcher", scopes)] {
+                    let made = try ServiceProcess.run(
+                        "app-cp", ["token", name, "--scopes", scopes, "--file", tokens], environment: [:])
+                    try made.output.write(toFile: directory + "/" + name, atomically: true, encoding: .utf8)
+                }
+                further = ["--tls", "--service-env", "AUTH_TOKENS_FILE=\(tokens)", "--token-file", directory + "/lab"]
+                ownAccess = ["--token-file", directory + "/watcher", "--ca", directory + "/run/ca.pem"]
+            }
+            let lab = try ChildProcess(program, ["up", "--free-ports", "--run-dir", directory + "/run"] + further)
             self.lab = lab
             guard eventually({ lab.outputText.contains("Logs: ") || !lab.isRunning }), lab.isRunning else {
                 throw TestFailure("the lab does not start: \(lab.outputText) \(lab.errorText)")
@@ -37,7 +50,7 @@ import Testing
             // Use a host name, as in Compose.
             let nodes = status.nodes.map { "--node=\($0.name)=localhost:\($0.port)" }
             let watcher = try ChildProcess(
-                program, ["watch", "--page-port", "\(pagePort.port)", "--commands", "caplab"] + nodes,
+                program, ["watch", "--page-port", "\(pagePort.port)", "--commands", "caplab"] + nodes + ownAccess,
                 environment: ["REDIS_PASSWORD": password ?? access.password])
             self.watcher = watcher
             guard eventually({ watcher.outputText.contains("Page: ") || !watcher.isRunning }), watcher.isRunning else {
@@ -123,6 +136,35 @@ import Testing
         _ = try events.next("answers") { batch in
             batch.array.contains { $0["service"] as? String == "app_cp_west" && $0["value"] as? String == "eve" }
         }
+    }
+
+    @Test func servicesWithTLSAndTokensAreWatched() throws {
+        let pair = try WatchedLab(scopes: "read,metrics")
+        let events = try EventReader(port: pair.pagePort)
+        let first = try #require((try events.next().object["nodes"] as? [[String: Any]])?.first)
+        #expect(first["token"] as? String == pair.directory + "/watcher")
+        #expect(first["authority"] as? String == pair.directory + "/run/ca.pem")
+        _ = try events.next("state") { event in
+            nodes(event)["app_cp_west"]?["majority"] as? Bool == true
+                && nodes(event).values.allSatisfy { $0["process"] as? String == "running" }
+        }
+        _ = try events.next("answers") { batch in
+            batch.array.contains { $0["service"] as? String == "app_cp" && $0["status"] as? Int == 404 }
+        }
+        #expect(pair.watcher.errorText.isEmpty, "\(pair.watcher.errorText)")
+    }
+
+    @Test func aTokenWithoutScopesIsReportedOnceForEachService() throws {
+        let pair = try WatchedLab(scopes: "write")
+        let events = try EventReader(port: pair.pagePort)
+        _ = try events.next("series") { !$0.object.isEmpty }
+        #expect(eventually { pair.watcher.errorText.split(separator: "\n").count == 4 })
+        _ = try events.next("answers") { batch in
+            batch.array.contains { $0["service"] as? String == "app_ap_west" && $0["status"] as? Int == 403 }
+        }
+        let complaints = pair.watcher.errorText.split(separator: "\n")
+        #expect(complaints.count == 4)
+        #expect(complaints.allSatisfy { $0.hasSuffix("rejects a read: 403 insufficient_scope") }, "\(complaints)")
     }
 
     @Test func aNodeThatDoesNotAnswerIsSeen() throws {

@@ -8,8 +8,10 @@ struct HTTPRequest {
     var path: String
     var headers: [(name: String, value: String)] = []
 
-    var bytes: [UInt8] {
+    /// - Parameter token: a bearer token; nil for none.
+    func bytes(token: String?) -> [UInt8] {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        if let token { head += "Authorization: Bearer \(token)\r\n" }
         for header in headers { head += "\(header.name): \(header.value)\r\n" }
         if method == "POST" { head += "Content-Length: 0\r\n" }
         return Array((head + "\r\n").utf8)
@@ -67,8 +69,9 @@ final class HTTPConnection: DescriptorHandler {
         return await withUnsafeContinuation { continuation in
             self.continuation = continuation
             timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [weak self] in self?.close() }
-            guard !isConnected else { return send(request.bytes) }
-            unsent = request.bytes
+            let bytes = request.bytes(token: address.token?.value)
+            guard !isConnected else { return send(bytes) }
+            unsent = bytes
             reactor.watch(descriptor, events: EventMask.writable, handler: self)
         }
     }

@@ -13,7 +13,14 @@ struct ServiceOptions: ParsableArguments {
         help: ArgumentHelp("A further setting of all services.", valueName: "key=value"))
     var serviceEnv: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "The token of the lab's clients, if AUTH_TOKENS_FILE or another setting makes services require one. "
+                + "It needs all four scopes. Default: \(ServiceToken.variable).", valueName: "file"))
+    var tokenFile: String?
+
     func apply(to settings: inout LabSettings) throws(LabError) {
+        settings.token = try ServiceToken.read(tokenFile, settings.environment)
         settings.programs.hasTLS = tls
         settings.programs.binDirectory = binDir
         for (name, value) in try assignments(serviceEnv, option: "--service-env") {

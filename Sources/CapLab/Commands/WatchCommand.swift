@@ -10,7 +10,9 @@ struct WatchCommand: ParsableCommand {
             reports that it cannot use the replica. The page shows neither messages nor which direction of a link is \
             lost. While the page is open, its key is read at each service once per second.
 
-            The password of the replicas comes from REDIS_PASSWORD, or from the file that REDIS_PASSWORD_FILE names.
+            The password of the replicas comes from REDIS_PASSWORD, or from the file that REDIS_PASSWORD_FILE names. If \
+            the services need a token, it comes from a file; its scopes must be read and metrics. Anybody who reaches the \
+            page sees what the token permits to read.
             """)
 
     @Option(
@@ -25,6 +27,16 @@ struct WatchCommand: ParsableCommand {
 
     @Option(help: "The user of the replicas. Default: their default user.")
     var redisUser: String?
+
+    @Option(
+        help: ArgumentHelp("The token for the services. Default: \(ServiceToken.variable).", valueName: "file"))
+    var tokenFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The services serve HTTPS, with certificates for the hosts of --node that an authority in this file (PEM) "
+                + "signed.", valueName: "file"))
+    var ca: String?
 
     @Option(help: "The page is served on this port.")
     var pagePort: UInt16 = 5_000
@@ -63,7 +75,10 @@ struct WatchCommand: ParsableCommand {
         }
         var settings = WatchedPairSettings(
             addresses: addresses,
-            redisLogin: RedisLogin(user: redisUser, password: try Self.password(environment)))
+            redisLogin: RedisLogin(user: redisUser, password: try Self.password(environment)),
+            access: ServiceAccess(
+                token: try ServiceToken.read(tokenFile, environment),
+                tls: try ca.map { path throws(LabError) in try ServiceTLS(authorityPath: path) }))
         for (name, value) in try assignments(published, option: "--published") {
             guard try topology.find(name).isService, let port = UInt16(value), port > 0 else {
                 throw LabError("--published \(name)=\(value): write it as SERVICE=PORT", exitCode: 2)

@@ -2,7 +2,9 @@ extension Lab: ObservedPair {
     var redisLogin: RedisLogin { RedisLogin(password: password) }
 
     func address(of node: Node) -> NodeAddress {
-        NodeAddress(host: "127.0.0.1", port: ports[node.name] ?? 0, tls: node.isService ? resources.tls : nil)
+        NodeAddress(
+            host: "127.0.0.1", port: ports[node.name] ?? 0, tls: node.isService ? resources.tls : nil,
+            token: node.isService ? settings.token : nil)
     }
 
     func curlTarget(of service: Node) -> CurlTarget { curlTarget(service.name) }

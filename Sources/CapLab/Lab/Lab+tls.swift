@@ -10,7 +10,11 @@ extension Lab {
     /// kept.
     func makeCertificate() throws(LabError) {
         guard settings.programs.hasTLS else { return }
-        guard settings.bug == nil else { throw LabError("--tls and --break do not work together", exitCode: 2) }
+        guard settings.bug == nil else {
+            throw LabError(
+                "--tls and --break do not work together: the faulty proxy reads requests and answers, and has no TLS",
+                exitCode: 2)
+        }
         let nowS = Int64(time(nil))
         // Valid from one day ago, because clocks of nodes may be set back, see SteppedClock.
         let validity = nowS - 86_400...nowS + Self.validS
@@ -50,6 +54,7 @@ extension Lab {
     }
 
     func curlTarget(_ service: String) -> CurlTarget {
-        CurlTarget(port: ports[service] ?? 0, authorityPath: resources.tls?.authorityPath)
+        CurlTarget(
+            port: ports[service] ?? 0, authorityPath: resources.tls?.authorityPath, tokenPath: settings.token?.path)
     }
 }

@@ -12,6 +12,8 @@ struct LabSettings: Sendable {
     var isDirect = false
     /// A deliberate bug that is put in front of one service, see ``BugProxy``.
     var bug: LabBug?
+    /// The token of the lab's clients, if ``ProgramSettings/serviceEnvironment`` makes the services require one.
+    var token: ServiceToken?
     /// True if a person runs the lab. Then services inherit its environment, and the lab prints a message when a
     /// process ends that the lab did not stop.
     var isInteractive = false

@@ -14,8 +14,13 @@ struct CurlTarget: Equatable, Sendable {
     let port: UInt16
     /// See ``ServiceTLS/authorityPath``; nil without TLS.
     var authorityPath: String?
+    /// See ``ServiceToken/path``; nil without a token.
+    var tokenPath: String?
 
-    /// The option with which curl trusts the authority, followed by a space; empty without TLS.
-    var option: String { authorityPath.map { "--cacert \($0) " } ?? "" }
+    /// The options with which curl trusts the authority and sends the token, each followed by a space. Empty without TLS
+    /// and token.
+    var option: String {
+        (authorityPath.map { "--cacert \($0) " } ?? "") + (tokenPath.map(ServiceToken.curlOption) ?? "")
+    }
     var url: String { "\(authorityPath == nil ? "http" : "https")://127.0.0.1:\(port)" }
 }

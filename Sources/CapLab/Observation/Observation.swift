@@ -16,11 +16,12 @@ final class Observation {
     }
     /// Returns how many pages are connected. While there are none, only faults are observed.
     var viewerCount: () -> Int = { 1 }
-    /// Called with the error when a replica begins to reject reads.
-    var onRejection: (Node, String) -> Void {
-        get { copies.onRejection }
-        set { copies.onRejection = newValue }
+    /// Calls `report` with the error when a replica begins to reject reads, or a service the token.
+    func onRejection(_ report: @escaping (Node, String) -> Void) {
+        copies.onRejection = report
+        states.onRejection(report)
     }
+
     private(set) var key = ""
     /// The most messages per event, at most ``MessageTap/maxShown``.
     var messageLimit: Int {

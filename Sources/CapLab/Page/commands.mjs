@@ -49,7 +49,8 @@ function compose(path, body) {
 
 function curl(store, body) {
   const node = store.node(body.service);
-  const [option, scheme] = node?.authority ? [`--cacert ${node.authority} `, 'https'] : ['', 'http'];
+  const [trust, scheme] = node?.authority ? [`--cacert ${node.authority} `, 'https'] : ['', 'http'];
+  const option = node?.token ? `${trust}-H "Authorization: Bearer $(cat '${node.token}')" ` : trust;
   const key = encodeURIComponent(body.key ?? store.key);
   const verb = body.op === 'cas' ? 'write' : body.op;
   const method = {read: '', delete: '-X DELETE '}[body.op] ?? '-X POST ';

@@ -9,6 +9,8 @@ struct NodeAddress: Equatable, Sendable {
     let port: UInt16
     /// Nil for no TLS.
     var tls: ServiceTLS?
+    /// Nil if the node needs no token.
+    var token: ServiceToken?
 
     static func loopback(_ port: UInt16) -> NodeAddress { NodeAddress(host: "127.0.0.1", port: port) }
 }

@@ -167,7 +167,7 @@ extension HTTPRequest {
     /// The request as a curl command for a terminal.
     func curlCommand(_ target: CurlTarget) -> String {
         var arguments = ["curl"]
-        if let path = target.authorityPath { arguments += ["--cacert", path] }
+        if !target.option.isEmpty { arguments.append(String(target.option.dropLast())) }
         if method != "GET" { arguments += ["-X", method] }
         for (name, value) in headers { arguments += ["-H", "'\(name): \(value.replacing("'", with: "'\\''"))'"] }
         return (arguments + [target.url + path]).joined(separator: " ")

@@ -24,7 +24,7 @@ final class WatchHost: HostedProgram {
         page.show(observation)
         // Observe the pair even without a viewer, so that the page can show when a fault began.
         observation.viewerCount = { 1 }
-        observation.onRejection = { complain("caplab: \($0.name) rejects a read: \($1)") }
+        observation.onRejection { complain("caplab: \($0.name) rejects a read: \($1)") }
         do throws(LabError) { try page.start() } catch {
             complain("caplab: \(error.message)")
             return 1

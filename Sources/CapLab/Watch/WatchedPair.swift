@@ -7,6 +7,8 @@ struct WatchedPairSettings: Sendable {
     /// The ports on loopback at which readers of the page reach services, if they differ from ``addresses``.
     var publishedPorts: [String: UInt16] = [:]
     var redisLogin: RedisLogin
+    /// How to use the services.
+    var access = ServiceAccess()
 }
 
 /// A pair that this program did not start, for example in Docker Compose. Its state is known only from the answers of
@@ -30,9 +32,18 @@ final class WatchedPair: ObservedPair {
         self.reactor = reactor
     }
 
-    func address(of node: Node) -> NodeAddress { settings.addresses[node.name]! }
+    func address(of node: Node) -> NodeAddress {
+        var address = settings.addresses[node.name]!
+        guard node.isService else { return address }
+        (address.tls, address.token) = (settings.access.tls, settings.access.token)
+        return address
+    }
 
-    func curlTarget(of service: Node) -> CurlTarget { CurlTarget(port: readersPort(of: service) ?? 0) }
+    func curlTarget(of service: Node) -> CurlTarget {
+        CurlTarget(
+            port: readersPort(of: service) ?? 0, authorityPath: settings.access.tls?.authorityPath,
+            tokenPath: settings.access.token?.path)
+    }
 
     func readersPort(of node: Node) -> UInt16? {
         node.isService ? settings.publishedPorts[node.name] ?? address(of: node).port : nil

@@ -175,7 +175,10 @@ final class LabPage {
             json.member("site", node.site.rawValue)
             json.member("kind", node.isService ? "service" : "replica")
             json.member("port", pair.readersPort(of: node))
-            if node.isService { json.member("authority", pair.curlTarget(of: node).authorityPath) }
+            if node.isService {
+                json.member("authority", pair.curlTarget(of: node).authorityPath)
+                json.member("token", pair.curlTarget(of: node).tokenPath)
+            }
             json.endObject()
         }
         json.endArray()

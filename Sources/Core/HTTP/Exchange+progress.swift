@@ -42,7 +42,7 @@ extension Exchange {
         guard head.framing.hasBody else { return .YES }
         received.maxBytes = max(0, server.router.maxBodyBytes(for: request))
         guard let length = head.framing.contentLength, length > UInt64(received.maxBytes) else { return .YES }
-        return refuse(bodyProblem, bodyBytes: length - UInt64(received.maxBytes))
+        return refuse(server.router.charged(request, with: bodyProblem), bodyBytes: length - UInt64(received.maxBytes))
     }
 
     /// Refuses a request whose headers are complete and whose body has not been read.
@@ -85,7 +85,7 @@ extension Exchange {
         server.runState.didMakeProgress = true
         client.received(bodyBytes: piece.count, atNs: server.reactor.nowNs)
         if refusal == nil, piece.count > received.maxBytes - received.bufferedBytes {
-            refuse(bodyProblem)
+            refuse(server.router.charged(request, with: bodyProblem))
         } else if refusal == nil, !server.load.bodies.fits(piece.count, for: request.client) {
             refuse(.overloaded("too many buffered request bodies"))
         }
@@ -153,6 +153,7 @@ extension Exchange {
     /// Responds instead of the handler, because the server is stopping.
     func fail(with response: Response) {
         guard case .working = stage else { return }
+        server.router.cutOff(request, with: response)
         stage = .ready(response)
         wake()
     }

@@ -14,6 +14,8 @@ public final class Request {
     public var principal: Principal?
     /// The rate limit fields of its response; set by the ``RequestLimiter``.
     public var quotaFields: [Header] = []
+    /// Whether the audit trail already has a line about this request, or has counted it as suppressed.
+    public var isAudited = false
 
     /// The router's result for its path and method; nil before the router has looked it up.
     var match: Router.Match?

@@ -42,6 +42,11 @@ public final class Router {
     public var limiter: (any RequestLimiter)?
     /// Called with the response to every request, including those that the server itself rejects.
     public var onResponse: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
+    /// Called when a request is refused before its handler runs: by the policy, the limiter, the router or the server.
+    public var onRefusal: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
+    /// Called when the server stops while the handler of a request runs. The client gets `response`; the handler
+    /// continues, and its own response is dropped.
+    public var onCutOff: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
     /// Called for errors that are not a ``Problem``.
     public var onUnexpectedError: ((_ request: Request, _ error: any Error) -> Void)?
 
@@ -106,10 +111,20 @@ public final class Router {
                 let scope: Scope? = if case .route(let route) = match(request) { route.endpoint.scope } else { nil }
                 try policy.check(request, needs: scope)
             }
+        } catch { return charged(request, with: error) }
+        do throws(Problem) {
             // Reads have no body, and are decided a moment later anyway.
             if let limiter, !request.method.isSafe, isLimited(request) { try limiter.check(request) }
             return nil
         } catch { return error }
+    }
+
+    /// Consumes a permit of a client whose request is refused.
+    /// - Returns: the problem to respond with: the limiter's instead of `problem` if the limit is exhausted.
+    func charged(_ request: Request, with problem: Problem) -> Problem {
+        guard let limiter, isLimited(request) else { return problem }
+        do throws(Problem) { try limiter.charge(request) } catch { return error }
+        return problem
     }
 
     /// Whether the limiter decides on the request. `OPTIONS` is not limited, because browsers send it by themselves.
@@ -142,6 +157,7 @@ public final class Router {
                 if try !limiter.admitAtOnce(request) { try await limiter.admit(request) }
             } catch { refusal = error.unhandled(request.method).response }
         }
+        if let refusal { onRefusal?(request, operation(of: request), refusal) }
         let response = if let refusal { refusal } else { await answer(to: request) }
         if case .route(let route) = match(request) { assert(declares(response, at: route.endpoint)) }
         onResponse?(request, operation(of: request), response)
@@ -170,7 +186,11 @@ public final class Router {
             if let known = route.queryNames, let name = try request.queryName(notIn: known) {
                 throw Problem.unknownParameter(name, known: known)
             }
-        } catch { return error.unhandled(request.method).response }
+        } catch {
+            let refusal = error.unhandled(request.method).response
+            onRefusal?(request, route.operation, refusal)
+            return refusal
+        }
         do {
             return try await route.respond(request)
         } catch let problem as Problem {
@@ -198,13 +218,19 @@ public final class Router {
     }
 
     /// Reports a response for which no handler ran: a rejection by the policy, by the limiter, or by the server itself.
-    /// For metrics and logs.
+    /// For metrics, logs and the audit trail.
     func refused(_ request: Request, with response: Response) {
         var operation = Self.unknownOperation
         if case .route(let route) = match(request) {
             operation = route.operation
             assert(declares(response, at: route.endpoint))
         }
+        onRefusal?(request, operation, response)
         onResponse?(request, operation, response)
+    }
+
+    /// Reports that the server stops before the handler of a request has responded.
+    func cutOff(_ request: Request, with response: Response) {
+        onCutOff?(request, operation(of: request), response)
     }
 }

@@ -93,7 +93,7 @@ private func answer(_ status: Int, _ body: String) -> Answer {
     @Test func aConditionIsSentInItsHeader() {
         let request = CPAnswer.request(.compareAndSet(version: 4, "v"), service: "app_cp", key: "k").request
         #expect(
-            String(decoding: request.bytes, as: UTF8.self)
+            String(decoding: request.bytes(token: nil), as: UTF8.self)
                 == "POST /write/k/v HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-Match: \"4\"\r\nContent-Length: 0\r\n\r\n")
         let expiring = CPAnswer.request(.write("v"), service: "app_cp", key: "k", ttlMs: 20).request
         #expect(expiring.path == "/write/k/v?ttl_ms=20")

@@ -34,6 +34,11 @@ final class NodeStates {
             })
     }
 
+    /// Called with the problem when a service begins to reject the token of the lab.
+    func onRejection(_ report: @escaping (Node, String) -> Void) {
+        for service in services.values { service.onRejection = { report(service.node, $0) } }
+    }
+
     func start() {
         guard !repeater.isRunning else { return }
         published = []

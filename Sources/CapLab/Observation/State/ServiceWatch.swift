@@ -31,6 +31,9 @@ final class ServiceWatch {
     private(set) var report = ServiceReport(metrics: "")
     /// Breaker and connection per replica, from the last answer of `/health`.
     private var links: [String: (breaker: String, isConnected: Bool)] = [:]
+    /// Called with status and code when the service begins to reject the token of the lab.
+    var onRejection: (_ problem: String) -> Void = { _ in }
+    private var isRejected = false
 
     init(_ node: Node, at address: NodeAddress, on reactor: Reactor) {
         self.node = node
@@ -84,8 +87,13 @@ final class ServiceWatch {
 
     private func note(health answer: Answer) {
         switch answer.status {
+        case 401, 403:
+            // The service answers, but its state is unknown.
+            (misses, isReady) = (0, nil)
+            if !isRejected { onRejection("\(answer.status) \(answer.code ?? "")") }
+            isRejected = true
         case 200, 503:
-            misses = 0
+            (misses, isRejected) = (0, false)
             isReady = answer.status == 200
             guard let body = try? JSONDecoder().decode(Health.self, from: Data(answer.body.utf8)) else { return }
             links = Dictionary(body.checks.map { ($0.node, ($0.breaker, $0.connected)) }) { $1 }

@@ -30,6 +30,7 @@ final class AccessControl: AccessPolicy {
             if let scope { try checkToken(of: request, for: scope) }
         } catch {
             reports.refused(error, request)
+            request.isAudited = true
             throw error.problem(of: serviceName)
         }
     }

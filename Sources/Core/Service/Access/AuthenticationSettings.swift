@@ -21,6 +21,7 @@ public struct AuthenticationSettings: Sendable {
         let tokensPath = reader.string(
             "AUTH_TOKENS_FILE", default: "",
             help: "File of bearer tokens, one line for each; 'token' makes one. Empty for none.")
+        reader.noteSecretFile("AUTH_TOKENS_FILE", tokensPath)
         let keysPath = reader.string(
             "JWT_KEYS_FILE", default: "",
             help: "Public keys of JSON Web Tokens: a key set (JWKS), or one key as PEM. Empty for none.")

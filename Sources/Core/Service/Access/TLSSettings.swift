@@ -24,6 +24,7 @@ public struct TLSSettings: Sendable {
         clientCAPath = reader.string(
             "TLS_CLIENT_CA_FILE", default: "",
             help: "Authorities, as PEM, one of which must have signed the certificate of a client. Empty: none needed.")
+        reader.noteSecretFile("TLS_KEY_FILE", keyPath)
         let files = [("TLS_CERT_FILE", certificatePath), ("TLS_KEY_FILE", keyPath)]
         guard files.contains(where: { !$0.1.isEmpty }) || !clientCAPath.isEmpty else { return }
         let cause = files.first { !$0.1.isEmpty }?.0 ?? "TLS_CLIENT_CA_FILE"

@@ -21,10 +21,13 @@ final class RequestAudit {
         self.nowNs = nowNs
     }
 
+    /// Called when the handler of a change ends. Does nothing if the service cut it off before: the trail then says so.
     /// - Parameters:
     ///   - key: nil if the request has no valid key.
     ///   - code: the code of the problem; nil if there is none.
     func changed(_ action: AuditRecord.Action, key: Bytes?, outcome: Outcome, code: String?, by request: Request) {
+        guard !request.isAudited else { return }
+        request.isAudited = true
         trail.record(
             AuditRecord(
                 action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
@@ -44,6 +47,36 @@ final class RequestAudit {
         trail.record(record)
     }
 
+    /// Called for a change that is refused before its handler runs, such as 413 or 503. Like other refusals, these have
+    /// a limited number of lines.
+    /// - Parameter operation: other operations than those of changes get no line.
+    func refusedChange(_ operation: String, _ request: Request, code: String?) {
+        guard !request.isAudited, let action = AuditRecord.Action(change: operation) else { return }
+        request.isAudited = true
+        guard let suppressed = refusals.take(atNs: nowNs()) else { return }
+        var record = changeRecord(action, of: request, outcome: .notApplied, code: code)
+        record.suppressed = suppressed
+        trail.record(record)
+    }
+
+    /// Called for a request whose handler still runs when the service stops. The outcome of a change is then unknown.
+    func cutOff(_ operation: String, _ request: Request, code: String?) {
+        guard !request.isAudited, let action = AuditRecord.Action(change: operation) else { return }
+        request.isAudited = true
+        trail.record(changeRecord(action, of: request, outcome: .unknown, code: code))
+    }
+
+    private func changeRecord(
+        _ action: AuditRecord.Action, of request: Request, outcome: Outcome, code: String?
+    ) -> AuditRecord {
+        let key = (try? request.segment(1)).flatMap {
+            (1...KeyValueParameters.maxKeyBytes).contains($0.count) ? $0 : nil
+        }
+        return AuditRecord(
+            action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
+            traceID: TraceParent(request)?.traceID)
+    }
+
     /// Called for a request with a valid token and scope. Only the first one of an address after wrong tokens is
     /// recorded.
     func authenticated(_ request: Request) {
@@ -58,9 +91,21 @@ final class RequestAudit {
         trail.record(AuditRecord(.replaceCredentials, outcome: isValid ? "success" : "failure"))
     }
 
+    func replacedCertificate(_ isValid: Bool) {
+        trail.record(AuditRecord(.replaceCertificate, outcome: isValid ? "success" : "failure"))
+    }
+
     /// The sender of a request: the name of its token, or its address.
     private static func client(of request: Request) -> String {
         request.principal?.name ?? request.client.description
+    }
+}
+
+extension AuditRecord.Action {
+    /// - Parameter operation: the operation of an endpoint; nil unless it is one that changes a key.
+    fileprivate init?(change operation: String) {
+        guard ["write", "delete"].contains(operation) else { return nil }
+        self.init(rawValue: operation)
     }
 }
 

@@ -41,6 +41,7 @@ public struct ServiceOptions: ParsableArguments {
             }
             guard isCheckOnly else { return settings }
             print(reader.report)
+            for secret in settings.service.exposedSecrets { warn("warning: \(secret)") }
             Glibc.exit(0)
         } catch {
             fail("bad setting: \(error)", exitCode: 2)
@@ -101,9 +102,12 @@ public func runCommand<Command: AsyncParsableCommand>(_ type: Command.Type) asyn
 
 /// Prints one line to standard error, without the log, and exits.
 public func fail(_ message: String, exitCode: Int32) -> Never {
-    _ = write(STDERR_FILENO, message + "\n", message.utf8.count + 1)
+    warn(message)
     Glibc.exit(exitCode)
 }
+
+/// Prints one line to standard error, without the log.
+private func warn(_ message: String) { _ = write(STDERR_FILENO, message + "\n", message.utf8.count + 1) }
 
 /// The version in `/health`, `app_build_info` and `--version`.
 public enum ServiceVersion {

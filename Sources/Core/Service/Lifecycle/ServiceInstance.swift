@@ -76,6 +76,10 @@ final class ServiceInstance: @unchecked Sendable {
         http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.requests.maxValueBytes)
         http.tls = tls
         server = HTTPServer(reactor: reactor, settings: http, router: router)
+        if let audit {
+            router.onRefusal = { audit.refusedChange($1, $0, code: $2.problemCode) }
+            router.onCutOff = { audit.cutOff($1, $0, code: $2.problemCode) }
+        }
         if let tls {
             let reports = TLSReports(metrics: metrics.tls, logger: logger) { reactor.nowNs }
             server.onHandshake = { reports.handshakeEnded($0) }
@@ -156,6 +160,7 @@ final class ServiceInstance: @unchecked Sendable {
         server.replace(certificate)
         metrics.tls.isInForce(certificate)
         metrics.tls.reloaded(true)
+        audit?.replacedCertificate(true)
         logger.event(
             .certificateReplaced, .notice, "new connections use the changed certificate",
             ["expires_at": .stringConvertible(certificate.expiresAtS)])

@@ -75,6 +75,11 @@ public struct ServiceRunner: Sendable {
                 "address": .string("\(settings.listening.host):\(settings.listening.port)"),
                 "version": .string(ServiceVersion.current),
             ])
+        if !settings.exposedSecrets.isEmpty {
+            logger.event(
+                .secretExposed, .warning, "other users of this machine can read or change secrets",
+                ["files": .string(settings.exposedSecrets.map(\.description).joined(separator: ", "))])
+        }
         audit?.record(AuditRecord(.start, outcome: "success"))
         let reload: @Sendable () -> Void = { [logger] in
             do throws(SettingError) {
@@ -92,6 +97,7 @@ public struct ServiceRunner: Sendable {
             } catch {
                 metrics.tls.reloaded(false)
                 logger.rejectedCertificate(error)
+                audit?.record(AuditRecord(.replaceCertificate, outcome: "failure"))
             }
         }
         let everySecond: @Sendable () -> Void = { [output] in

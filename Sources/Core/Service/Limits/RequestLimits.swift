@@ -51,6 +51,13 @@ final class RequestLimits: RequestLimiter {
         try apply(await limiter.ask(client(of: request)), to: request)
     }
 
+    func charge(_ request: Request) throws(Problem) {
+        guard try !admitAtOnce(request) else { return }
+        // The response need not wait for the permit. If the replicas grant none, a later request is refused.
+        let client = client(of: request)
+        scheduler.spawn { [limiter] in _ = await limiter.ask(client) }
+    }
+
     private func apply(_ verdict: ClientLimiter.Verdict, to request: Request) throws(Problem) {
         switch verdict {
         case .admitted(let quota): setFields(of: request, quota)

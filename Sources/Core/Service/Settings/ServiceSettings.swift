@@ -31,6 +31,8 @@ public struct ServiceSettings: Sendable {
     /// Nil if no client has a limit.
     public let limits: RateLimits?
     public let redis: RedisGroupSettings
+    /// The files of secrets to which other users have access.
+    let exposedSecrets: [ExposedSecret]
 
     public static let maxReplicas = 7
 
@@ -65,6 +67,7 @@ public struct ServiceSettings: Sendable {
         redis.tls = redisTLS
         redis.limits.maxValueBytes = requests.maxValueBytes
         self.redis = redis
+        exposedSecrets = reader.secretFiles.compactMap { ExposedSecret(setting: $0.setting, path: $0.path) }
     }
 }
 

@@ -27,6 +27,8 @@ public struct SettingsReader {
     public private(set) var entries: [Entry] = []
     /// The problems that prevent the start: one line each, in the order in which they were found.
     public private(set) var problems: [String] = []
+    /// The files with secrets that were read: the setting that names a file, and its path.
+    private(set) var secretFiles: [(setting: String, path: String)] = []
     private var rejected: Set<String> = []
     private let lookUp: (String) -> (text: String, source: Source)?
     private let readFile: (String) -> [UInt8]?
@@ -116,6 +118,7 @@ public struct SettingsReader {
         let path = string(fileName, default: "", help: "A file that holds \(name), instead of it.")
         var found = lookUp(name)
         if !path.isEmpty {
+            noteSecretFile(fileName, path)
             if let found, !found.text.isEmpty {
                 reject(fileName, "must not be set together with \(name)")
             } else if let bytes = readFile(path) {
@@ -130,6 +133,11 @@ public struct SettingsReader {
         guard isValid(fileName) else { return text }
         do throws(SettingError) { try check(text) } catch { reject(name, error.description) }
         return text
+    }
+
+    /// Records that the file at `path` contains secrets; see ``ExposedSecret``. Ignores an empty path.
+    mutating func noteSecretFile(_ setting: String, _ path: String) {
+        if !path.isEmpty { secretFiles.append((setting, path)) }
     }
 
     private mutating func record(

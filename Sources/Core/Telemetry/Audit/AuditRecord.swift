@@ -13,6 +13,8 @@ public struct AuditRecord: Sendable, Equatable {
         case authenticate
         /// The credential files were read again.
         case replaceCredentials = "replace_credentials"
+        /// The files of the certificate were read again.
+        case replaceCertificate = "replace_certificate"
         case start
         case stop
     }

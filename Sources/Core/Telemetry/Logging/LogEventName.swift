@@ -48,6 +48,8 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case certificateRejected = "CERTIFICATE_REJECTED"
     /// TLS handshakes failed.
     case handshakeFailed = "TLS_HANDSHAKE_FAILED"
+    /// Other users of the machine have access to files of secrets.
+    case secretExposed = "SECRET_EXPOSED"
     /// Log lines were dropped. The log itself writes this event.
     case logSuppressed = "LOG_SUPPRESSED"
 }
