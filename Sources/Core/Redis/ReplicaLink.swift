@@ -54,7 +54,6 @@ final class ReplicaLink: Expirable {
     let index: Int
     private let endpoint: RedisEndpoint
     private let resolver: Resolver
-    /// Nil for plain TCP.
     private let tls: (any TLSConnector)?
     private let reactor: Reactor
     private let scripts: ScriptTable
