@@ -17,8 +17,8 @@ struct CurlTarget: Equatable, Sendable {
     /// See ``ServiceToken/path``; nil without a token.
     var tokenPath: String?
 
-    /// The options with which curl trusts the authority and sends the token, each followed by a space. Empty without TLS
-    /// and token.
+    /// The options with which curl trusts the authority and sends the token, each followed by a space. Empty without
+    /// TLS and token.
     var option: String {
         (authorityPath.map { "--cacert \($0) " } ?? "") + (tokenPath.map(ServiceToken.curlOption) ?? "")
     }
