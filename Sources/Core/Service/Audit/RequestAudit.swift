@@ -28,7 +28,7 @@ final class RequestAudit {
         trail.record(
             AuditRecord(
                 action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
-                traceID: TraceParent(request)?.traceID))
+                traceID: request.trace?.traceID.description))
     }
 
     func refused(_ refusal: AccessRefusal, _ request: Request) {
@@ -39,7 +39,7 @@ final class RequestAudit {
         guard let suppressed = refusals.take(atNs: nowNs()) else { return }
         var record = AuditRecord(
             .refuse, client: Self.client(of: request), outcome: "failure", code: refusal.name,
-            traceID: TraceParent(request)?.traceID)
+            traceID: request.trace?.traceID.description)
         record.suppressed = suppressed
         trail.record(record)
     }
@@ -51,7 +51,7 @@ final class RequestAudit {
         trail.record(
             AuditRecord(
                 .authenticate, client: Self.client(of: request), outcome: "success",
-                traceID: TraceParent(request)?.traceID))
+                traceID: request.trace?.traceID.description))
     }
 
     func replacedCredentials(_ isValid: Bool) {
