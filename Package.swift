@@ -35,10 +35,11 @@ let collections: [Target.Dependency] = [
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 
 /// What each executable needs besides its engine.
 let wiring: [Target.Dependency] = [
-    "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Telemetry", logging, arguments,
+    "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Telemetry", logging, arguments, tracing,
 ]
 
 let programs: [Product] = [
@@ -90,6 +91,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", exact: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
@@ -146,7 +148,7 @@ let package = Package(
                 "Resilience", "TLS", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
-                arguments,
+                arguments, tracing,
             ]
         ),
 
@@ -216,8 +218,10 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TLS", "TestSupport"]),
         tests(
             "ServiceTests",
-            ["Authentication", "Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport"]
-                + wiring),
+            [
+                "Authentication", "Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+            ] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests(

@@ -91,6 +91,7 @@ def command_line(directory, port):
         f"--web.listen-address=127.0.0.1:{port}",
         # Serves the runbooks at /user.
         f"--web.user-assets={HERE.parent / 'runbooks'}",
+        "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
 

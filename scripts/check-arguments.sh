@@ -13,12 +13,14 @@ options_of() {
     up)
         echo run-dir:text port-base:number page-port:number free-ports:flag port:text log-level:text data-dir:text bin-dir:text
         echo service-env:text redis-cp-arg:text redis-ap-arg:text direct:flag break:text read-only:flag tls:flag
+        echo token-file:text
         ;;
-    demo) echo port-base:number bin-dir:text tls:flag pause-ms:number patience-ms:number service-env:text ;;
+    demo) echo port-base:number bin-dir:text tls:flag pause-ms:number patience-ms:number service-env:text token-file:text ;;
     check)
         echo seconds:number seed:number clients:number output:text data-dir:text bin-dir:text tls:flag service-env:text
+        echo token-file:text
         ;;
-    report) echo out:text max-kib:number bin-dir:text tls:flag service-env:text ;;
+    report) echo out:text max-kib:number bin-dir:text tls:flag service-env:text token-file:text ;;
     *)
         echo "check-arguments: '$1' is none of up, demo, check, report" >&2
         exit 2

@@ -6,6 +6,7 @@ import Logging
 import Redis
 import Service
 import Telemetry
+import Tracing
 
 /// The program `app-ap`, the store that prefers availability.
 @main
@@ -28,7 +29,9 @@ extension AppAP {
 
         func run() async throws {
             let settings = await options.loadSettings(isServing: true, APSettings.init)
-            await ServiceRunner(settings: settings.service).run(scripts: AvailableScripts.all) {
+            // An exporter registers its tracer before this; see docs/tracing.md.
+            let runner = ServiceRunner(settings: settings.service, tracer: InstrumentationSystem.tracer)
+            await runner.run(scripts: AvailableScripts.all) {
                 group, reactor, metrics, logger in
                 let events = AvailableMetrics(metrics, names: group.replicaNames, logger: logger)
                 let engine = AvailableEngine(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Consistent
 import Service
+import Tracing
 
 /// `app-cp`, the service that prefers consistency to availability.
 @main
@@ -26,7 +27,9 @@ extension AppCP {
 
         func run() async throws {
             let settings = await options.loadSettings(isServing: true, CPSettings.init)
-            await ServiceRunner(settings: settings.service).run(scripts: ConsistentScripts.all) {
+            // An exporter registers its tracer before this; see docs/tracing.md.
+            let runner = ServiceRunner(settings: settings.service, tracer: InstrumentationSystem.tracer)
+            await runner.run(scripts: ConsistentScripts.all) {
                 group, reactor, metrics, logger in
                 let events = ConsistentMetrics(metrics, names: group.replicaNames, logger: logger)
                 let engine = ConsistentEngine(

@@ -46,6 +46,8 @@ import Testing
         let headers = origins.headers(for: allowed, Response())
         #expect(headers.contains(Header("Access-Control-Allow-Origin", "https://app.example")))
         #expect(headers.contains(Header("Vary", "Origin")))
+        let exposed = headers.first { $0.name == "Access-Control-Expose-Headers" }?.value
+        #expect(exposed?.hasSuffix("traceparent, tracestate") == true)
         let other = request(.get, ["Origin": "https://other.example"])
         #expect(origins.headers(for: other, Response()) == [Header("Vary", "Origin")])
         #expect(AllowedOrigins([]).headers(for: allowed, Response()) == [])
@@ -58,6 +60,7 @@ import Testing
             for: preflight, Response(status: 204, headers: [Header("Allow", "OPTIONS, POST")]))
         #expect(headers.contains(Header("Access-Control-Allow-Methods", "OPTIONS, POST")))
         #expect(headers.contains { $0.name == "Access-Control-Allow-Headers" && $0.value.contains("Authorization") })
+        #expect(headers.contains { $0.value.hasSuffix("traceparent, tracestate") })
     }
 
     @Test func originsAreWrittenAsBrowsersSendThem() {

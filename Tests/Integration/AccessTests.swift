@@ -164,6 +164,9 @@ import TestSupport
                 "write writer mine not_applied bad_ttl_ms", "stop success",
             ])
         #expect(lines[1]["trace_id"] as? String == "4bf92f3577b34da6a3ce929d0e0e4736")
+        let traces = lines[2..<(lines.count - 1)].compactMap { $0["trace_id"] as? String }
+        #expect(traces.count == lines.count - 3, "every line about a request")
+        #expect(traces[0] == traces[1] && Set(traces).count == traces.count - 1, "two lines are about one request")
         #expect(!text.contains(writer) && !text.contains("wrong"))
     }
 

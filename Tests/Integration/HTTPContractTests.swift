@@ -94,6 +94,30 @@ import TestSupport
     }
 
     @Test(arguments: ["cp", "ap"])
+    func everyAnswerNamesItsTrace(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        let headers = ["traceparent": "00-\(trace)-00f067aa0ba902b7-01", "tracestate": "a=1"]
+        let own = try app.write("k", "v").headers["traceparent"]
+        #expect(own?.hasPrefix("00-") == true && own?.hasSuffix("-00") == true, "no tracer records it")
+        let read = try app.session.http("GET", "/read/k", headers: headers)
+        #expect(read.headers["traceparent"]?.hasPrefix("00-\(trace)-") == true)
+        #expect(read.headers["traceparent"]?.hasSuffix("-01") == true)
+        #expect(read.headers["traceparent"] != headers["traceparent"])
+        #expect(read.headers["tracestate"] == "a=1")
+        for (method, path) in [("GET", "/read/absent"), ("GET", "/nothing"), ("POST", "/write/k/v?ttl_ms=0")] {
+            let refused = try app.service.http(method, path, headers: headers)
+            #expect(refused.string("trace_id") == trace)
+            #expect(refused.headers["traceparent"]?.hasPrefix("00-\(trace)-") == true)
+        }
+        let accept = ["Accept": "application/openmetrics-text; version=1.0.0"]
+        let page = try app.service.http("GET", "/metrics", headers: accept).text
+        #expect(page.hasSuffix("# EOF\n"))
+        let pattern = #"app_request_latency_seconds_bucket\{mode="\#(mode)",operation="read",le="[^"]+"\} \d+ # "#
+        #expect(try page.contains(Regex(pattern + #"\{trace_id="\#(trace)"\} [0-9.e-]+ \d+\.\d+\n"#)))
+    }
+
+    @Test(arguments: ["cp", "ap"])
     func everyRequestIsCountedByOperationAndStatus(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode)
         _ = try app.write("k", "v")
@@ -104,6 +128,7 @@ import TestSupport
         #expect(page.contains("app_requests_total{mode=\"\(mode)\",operation=\"read\",status=\"200\"} 1\n"))
         #expect(page.contains("app_requests_total{mode=\"\(mode)\",operation=\"read\",status=\"404\"} "))
         #expect(page.contains("app_request_latency_seconds_count{mode=\"\(mode)\",operation=\"write\"} 1\n"))
+        #expect(!page.contains("trace_id"))
         for node in ["g1", "g2", "g3"] {
             #expect(page.contains("circuit_breaker_state{node=\"\(node)\"} 0\n"))
             #expect(page.contains("data_staleness_ms{node=\"\(node)\"} "))

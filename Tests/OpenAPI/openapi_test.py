@@ -136,7 +136,7 @@ def resolve(document, value):
 
 def examples(document, operation):
     """Each place, schema and example of an operation. Every parameter, header and problem must have one."""
-    for parameter in operation.get("parameters", []):
+    for parameter in (resolve(document, value) for value in operation.get("parameters", [])):
         yield parameter["name"], parameter["schema"], parameter["example"]
     for status, response in operation["responses"].items():
         response = resolve(document, response)

@@ -50,13 +50,14 @@ final class Endpoints<Store: FakeStore> {
 
     func refusals(_ code: StoreFailure.Code) -> Double { metrics.refusals(code).value }
 
-    func ask(_ method: HTTP.Method, _ target: String, headers: [String: String] = [:], body: Bytes = []) async
-        -> Response
-    {
+    func ask(
+        _ method: HTTP.Method, _ target: String, headers: [String: String] = [:], body: Bytes = [],
+        trace: TraceContext? = nil
+    ) async -> Response {
         await router.respond(
             to: Request(
                 method: method, target: target, headers: headers.map { Header($0, $1) }, body: body,
-                receivedNs: 5_000_000_000))
+                receivedNs: 5_000_000_000, trace: trace))
     }
 
     func maxBodyBytes(_ method: HTTP.Method, _ target: String) -> Int {

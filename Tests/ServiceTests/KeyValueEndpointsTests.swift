@@ -26,6 +26,16 @@ import Testing
         #expect(endpoints.store.changes.map(\.kind) == [.write([0, 1, 2])])
     }
 
+    @Test func theLogLineOfAChangeNamesItsTrace() async throws {
+        let endpoints = try CPEndpoints()
+        let trace = TraceContext(traceID: TraceID(high: 1, low: 2), spanID: 3, flags: [])
+        _ = await endpoints.ask(.post, "/write/k/v", trace: trace)
+        _ = await endpoints.ask(.post, "/write/k/v")
+        #expect(
+            endpoints.notes.map { $0["trace_id"] } == [.string("0000000000000001" + "0000000000000002"), nil])
+        #expect(endpoints.notes.map { $0["span_id"] } == [.string("0000000000000003"), nil])
+    }
+
     @Test func anEmptyValueIsAccepted() async throws {
         let endpoints = try CPEndpoints()
         #expect(await endpoints.ask(.post, "/write/k").status == 200)

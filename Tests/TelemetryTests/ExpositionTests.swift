@@ -135,6 +135,46 @@ func sampleRegistry() -> PrometheusRegistry {
         #expect(samples["app_request_latency_seconds_sum{operation=read}"] == 2.002000001)
     }
 
+    @Test func familiesThatEndInAUnitNameIt() throws {
+        let registry = PrometheusRegistry()
+        _ = registry.counter("a_seconds_total", help: "h")
+        _ = registry.gauge("b_bytes", help: "h")
+        _ = registry.gauge("c_ms", help: "h")
+        #expect(
+            text(registry, .openMetrics) == """
+                # HELP a_seconds h
+                # TYPE a_seconds counter
+                # UNIT a_seconds seconds
+                # HELP b_bytes h
+                # TYPE b_bytes gauge
+                # UNIT b_bytes bytes
+                # HELP c_ms h
+                # TYPE c_ms gauge
+                # EOF
+
+                """)
+        #expect(!text(registry).contains("UNIT"))
+    }
+
+    @Test func theLastTraceOfABucketIsItsExemplar() throws {
+        let registry = PrometheusRegistry()
+        let series = registry.histogram("app_request_latency_seconds", help: "h", labels: ["operation"]).with("read")
+        let id = { (digit: Character) in String(repeating: digit, count: 32) }
+        series.observe(ns: 300_000, exemplar: id("a"), unixMs: 1_795_984_867_000)
+        series.observe(ns: 400_000, exemplar: id("b"), unixMs: 1_795_984_867_312)
+        series.observe(ns: 450_000)
+        series.observe(ns: 9_000_000_000, exemplar: id("c"), unixMs: 1_795_984_868_001)
+        let page = text(registry, .openMetrics)
+        let line = #"bucket{operation="read",le="0.0005"} 3 # {trace_id="\#(id("b"))"} 0.0004 1795984867.312"#
+        #expect(page.contains("app_request_latency_seconds_\(line)\n"))
+        let exemplars = try OpenMetricsChecker.exemplars(page)
+        #expect(exemplars.count == 2, "one per bucket with a trace")
+        let slow = try #require(exemplars["app_request_latency_seconds_bucket{operation=read,le=+Inf}"])
+        #expect(slow == .init(labels: ["trace_id": id("c")], value: 9, seconds: 1_795_984_868.001))
+        #expect(series.count == 4)
+        #expect(!text(registry).contains("trace_id"), "the text format has no exemplars")
+    }
+
     @Test func aCheckerReadsDifficultLabelValues() throws {
         let registry = PrometheusRegistry()
         registry.gauge("g", help: "h\n\"", labels: ["a", "b"]).with("x,y=\"}\n\\", "").set(.infinity)
@@ -148,6 +188,8 @@ func sampleRegistry() -> PrometheusRegistry {
             "# TYPE a gauge\n# TYPE b gauge\na 1\n# EOF\n", "# TYPE a gauge\na 1\na 1\n# EOF\n",
             "# TYPE h histogram\nh_bucket{le=\"1.0\"} 2\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n# EOF\n",
             "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 2\n# EOF\n",
+            "# TYPE a gauge\n# UNIT a seconds\na 1\n# EOF\n", "# TYPE a gauge\na 1 # {b=\"c\"} 1 1\n# EOF\n",
+            "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1 # {} 1\nh_sum 1\nh_count 1\n# EOF\n",
         ]
         for page in wrong {
             #expect(throws: OpenMetricsChecker.Failure.self) { try OpenMetricsChecker.parse(page) }

@@ -5,6 +5,14 @@ struct OpenMetricsChecker {
         let reason: String
     }
 
+    struct Exemplar: Equatable {
+        let labels: [String: String]
+        let value: Double
+        /// Since 1970.
+        let seconds: Double
+    }
+
+    private(set) var exemplars: [String: Exemplar] = [:]
     private var family: (name: String, type: String)?
     private var finished: Set<String> = []
     private var samples: [String: Double] = [:]
@@ -12,13 +20,18 @@ struct OpenMetricsChecker {
 
     /// Returns the samples by `name{label=value,...}`.
     /// - Throws: ``Failure`` at the first violation of the format.
-    static func parse(_ page: String) throws -> [String: Double] {
+    static func parse(_ page: String) throws -> [String: Double] { try read(page).samples }
+
+    /// The exemplars by the same keys.
+    static func exemplars(_ page: String) throws -> [String: Exemplar] { try read(page).exemplars }
+
+    private static func read(_ page: String) throws -> OpenMetricsChecker {
         guard page.hasSuffix("# EOF\n") else { throw Failure(reason: "no EOF") }
         var checker = OpenMetricsChecker()
         for line in page.dropLast("# EOF\n".count).split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
             try checker.take(String(line))
         }
-        return checker.samples
+        return checker
     }
 
     private mutating func take(_ line: String) throws {
@@ -31,6 +44,8 @@ struct OpenMetricsChecker {
         case "TYPE":
             guard ["counter", "gauge", "histogram"].contains(words[3]) else { throw Failure(reason: line) }
             try begin(words[2], type: words[3])
+        case "UNIT":
+            guard family?.name == words[2], words[2].hasSuffix("_" + words[3]) else { throw Failure(reason: line) }
         default:
             throw Failure(reason: "comment: \(line)")
         }
@@ -51,7 +66,8 @@ struct OpenMetricsChecker {
         let name = String(line.prefix { $0 != "{" && $0 != " " })
         var rest = line.dropFirst(name.count)
         let labels = try Self.takeLabels(&rest)
-        guard rest.first == " ", let value = Self.number(rest.dropFirst()) else { throw Failure(reason: line) }
+        let parts = rest.firstRange(of: " # ").map { (rest[..<$0.lowerBound], rest[$0.upperBound...]) } ?? (rest, "")
+        guard parts.0.first == " ", let value = Self.number(parts.0.dropFirst()) else { throw Failure(reason: line) }
         guard let family, name.hasPrefix(family.name) else { throw Failure(reason: "no family: \(line)") }
         let suffixes = ["counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]]
         let suffix = String(name.dropFirst(family.name.count))
@@ -59,6 +75,10 @@ struct OpenMetricsChecker {
         let key = name + "{" + labels.map { "\($0.0)=\($0.1)" }.joined(separator: ",") + "}"
         guard samples.updateValue(value, forKey: key) == nil else { throw Failure(reason: "sample twice: \(key)") }
         if family.type == "histogram" { try checkHistogram(suffix, labels, value) }
+        if !parts.1.isEmpty {
+            guard suffix == "_bucket" else { throw Failure(reason: "an exemplar: \(line)") }
+            exemplars[key] = try Self.exemplar(parts.1)
+        }
     }
 
     private mutating func checkHistogram(_ suffix: String, _ labels: [(String, String)], _ value: Double) throws {
@@ -79,6 +99,18 @@ struct OpenMetricsChecker {
         default:
             break
         }
+    }
+
+    /// - Parameter text: `{labels} value timestamp`; the timestamp is optional, but this project always writes it.
+    private static func exemplar(_ text: Substring) throws -> Exemplar {
+        var rest = text
+        guard rest.first == "{" else { throw Failure(reason: "exemplar: \(text)") }
+        let labels = try takeLabels(&rest)
+        let numbers = rest.split(separator: " ", omittingEmptySubsequences: false).dropFirst().map { number($0) }
+        guard labels.reduce(0, { $0 + $1.0.count + $1.1.count }) <= 128, rest.first == " ", numbers.count == 2,
+            let value = numbers[0], let seconds = numbers[1]
+        else { throw Failure(reason: "exemplar: \(text)") }
+        return Exemplar(labels: Dictionary(uniqueKeysWithValues: labels), value: value, seconds: seconds)
     }
 
     private static func number(_ text: Substring) -> Double? {

@@ -105,7 +105,10 @@ extension Exchange {
 
     /// Writes the refusal directly to the socket, because libmicrohttpd cannot, and closes the connection.
     private func answerPastLibrary() -> MHD_Result {
-        if let refusal { client.send(refusal) }
+        if let refusal {
+            client.send(refusal, for: request)
+            endSpan(with: refusal)
+        }
         client.wasAnsweredEarly = true
         return .NO
     }
@@ -121,7 +124,11 @@ extension Exchange {
         request.receivedNs = server.reactor.nowNs
         client.progressed(atNs: request.receivedNs)
         server.reactor.spawn { [self] in
-            finish(await server.router.respond(to: request))
+            if let span = request.span {
+                finish(await span.run { await server.router.respond(to: request) })
+            } else {
+                finish(await server.router.respond(to: request))
+            }
         }
         if case .ready(let response) = stage { return queue(response) }
         startWaiting()
@@ -159,11 +166,18 @@ extension Exchange {
     }
 
     private func queue(_ response: Response) -> MHD_Result {
+        // Other responses are not copied.
+        response.problemCode == nil ? queueTraced(response) : queueTraced(response.traced(by: request.trace))
+    }
+
+    private func queueTraced(_ response: Response) -> MHD_Result {
         guard let connection,
             let prepared = response.prepared(
                 isStorable: request.method.isSafe, isLast: server.phase.isDraining || client.wasAnsweredEarly,
-                isSecure: client.tls != nil, further: server.router.headers(for: request, response))
+                isSecure: client.tls != nil, further: server.router.headers(for: request, response),
+                trace: request.trace, traceState: request.traceState)
         else { return .NO }
+        endSpan(with: response)
         stage = .answered
         client.isResponding = true
         if let stream = response.stream {
@@ -175,6 +189,11 @@ extension Exchange {
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
         MHD_destroy_response(prepared)
         return result
+    }
+
+    private func endSpan(with response: Response?) {
+        guard let span = request.span.take() else { return }
+        span.end(with: response)
     }
 
     /// The response, or 503 if it is long and does not fit in the client's share of the buffers. The response to a
@@ -220,6 +239,7 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
+        endSpan(with: nil)
         if let stream = outgoing.stream.take() {
             client.stream = nil
             stream.connectionIsDone()

@@ -61,7 +61,12 @@ final class Exchange {
         self.head = head
         request = Request(
             method: head.requestLine.method, target: head.requestLine.target, fields: head.fields,
-            client: Self.client(of: head, on: client, trusting: server.settings.trustedProxies))
+            client: Self.client(of: head, on: client, trusting: server.settings.trustedProxies),
+            trace: server.traces?.context(of: head))
+        server.traces?.begin(request, head) {
+            // The target of a malformed request may be anything.
+            head.problem == nil ? server.router.endpoint(of: request) : nil
+        }
     }
 
     private static func client(

@@ -118,8 +118,12 @@ final class HTTPConnection {
     }
 
     /// Writes a response directly to the connection, which the caller then closes.
-    func send(_ response: Response) {
-        if let tls { tls.sendLast(response.closingBytes) } else { response.send(to: descriptor) }
+    func send(_ response: Response, for request: Request) {
+        if let tls {
+            tls.sendLast(response.closingBytes(for: request))
+        } else {
+            response.send(to: descriptor, for: request)
+        }
     }
 
     /// The number of bytes that have arrived, at most 1; 0 at the end of the input, -1 if nothing has arrived or on an

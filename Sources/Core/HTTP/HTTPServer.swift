@@ -29,6 +29,8 @@ public final class HTTPServer {
     public var onLibraryMessage: ((String) -> Void)?
     /// Called when connections were closed or refused because of a limit.
     public var onConnectionLimit: ((_ limit: ConnectionLimit, _ count: Int) -> Void)?
+    /// If nil, requests have no trace. Set it before the start.
+    public var traces: RequestTraces?
     /// Called at the end of each TLS handshake.
     public var onHandshake: ((HandshakeResult) -> Void)?
 

@@ -17,6 +17,13 @@ public final class Request {
     /// Whether the audit trail already has a line about this request, or has counted it as suppressed.
     public var isAudited = false
 
+    /// The span of the service and its trace; nil in a server without ``RequestTraces``.
+    public internal(set) var trace: TraceContext?
+    /// The `tracestate` of the trace, which is passed on; nil if there is none, or an invalid one.
+    public internal(set) var traceState: String?
+    /// The recorded span; nil if there is none, or if it has ended.
+    var span: (any RequestSpan)?
+
     /// The router's result for its path and method; nil before the router has looked it up.
     var match: Router.Match?
     private let fields: HeaderFields
@@ -28,14 +35,18 @@ public final class Request {
     /// A request without a connection, for tests of handlers.
     public convenience init(
         method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0,
-        client: ClientAddress = ClientAddress(network: 0)
+        client: ClientAddress = ClientAddress(network: 0), trace: TraceContext? = nil
     ) {
-        self.init(method: method, target: Array(target.utf8), fields: HeaderFields(headers), client: client)
+        self.init(
+            method: method, target: Array(target.utf8), fields: HeaderFields(headers), client: client, trace: trace)
         self.body = body
         self.receivedNs = receivedNs
     }
 
-    init(method: Method, target: [UInt8], fields: HeaderFields, client: ClientAddress) {
+    init(
+        method: Method, target: [UInt8], fields: HeaderFields, client: ClientAddress, trace: TraceContext? = nil
+    ) {
+        self.trace = trace
         self.method = method
         self.target = target
         self.fields = fields

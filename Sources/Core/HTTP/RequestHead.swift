@@ -4,6 +4,8 @@ struct RequestHead {
     private(set) var fields = HeaderFields()
     private(set) var framing = BodyFraming()
     private(set) var expectsContinue = false
+    /// Whether there is a `traceparent` field. Most requests have none, and need not be searched for it.
+    private(set) var hasTraceParent = false
     /// The position of the request on its connection, counted from 1.
     var number = 0
     /// Why the request is rejected; the connection is closed after this response.
@@ -30,6 +32,7 @@ struct RequestHead {
         case 10 where name.equalsIgnoringCase("connection"):
             connectionOptions += String(decoding: value, as: UTF8.self).lowercased()
                 .split { $0 == "," || $0 == " " || $0 == "\t" }
+        case 11 where name.equalsIgnoringCase("traceparent"): hasTraceParent = true
         case 14 where name.equalsIgnoringCase("content-length"): try framing.takeContentLength(value)
         case 17 where name.equalsIgnoringCase("transfer-encoding"): framing.takeTransferEncoding(value)
         default: break

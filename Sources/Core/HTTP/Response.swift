@@ -82,7 +82,12 @@ extension Response {
     ///   - isLast: the connection is closed after it.
     ///   - isSecure: it is sent over TLS. Adds the field with which browsers use only TLS for a year (RFC 6797).
     ///   - further: header fields besides its own.
-    func prepared(isStorable: Bool, isLast: Bool, isSecure: Bool = false, further: [Header] = []) -> OpaquePointer? {
+    ///   - trace: of its request; nil for none.
+    ///   - traceState: of its request; nil for none.
+    func prepared(
+        isStorable: Bool, isLast: Bool, isSecure: Bool = false, further: [Header] = [], trace: TraceContext? = nil,
+        traceState: String? = nil
+    ) -> OpaquePointer? {
         let response =
             if let stream {
                 HTTPCallbacks.response(streaming: stream)
@@ -108,19 +113,26 @@ extension Response {
         if isSecure { add("Strict-Transport-Security", "max-age=31536000") }
         if isStorable { add("Cache-Control", cacheControl) }
         if isLast { add("Connection", "close") }
+        if let trace { Self.add(trace, to: response) }
+        if let traceState { add("tracestate", traceState) }
         return response
     }
 
     /// Writes the response to a socket that the caller then closes; at most as much as fits into the socket's buffer.
-    func send(to descriptor: Int32) {
-        let bytes = closingBytes
+    /// - Parameter request: the request that it answers; nil for none.
+    func send(to descriptor: Int32, for request: Request? = nil) {
+        let bytes = closingBytes(for: request)
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     }
 
     /// The response as the last message of a connection.
-    var closingBytes: [UInt8] {
+    func closingBytes(for request: Request?) -> [UInt8] {
+        let trace = request?.trace
+        let body = traced(by: trace).body
         var text = "HTTP/1.1 \(status) \(Self.reason(status))\r\nConnection: close\r\nContent-Length: \(body.count)\r\n"
         if let contentType { text += "Content-Type: \(contentType)\r\n" }
+        if let trace { text += "traceparent: \(trace.traceParent)\r\n" }
+        if let state = request?.traceState { text += "tracestate: \(state)\r\n" }
         text += "\r\n"
         return Array(text.utf8) + body
     }

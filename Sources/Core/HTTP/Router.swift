@@ -98,6 +98,11 @@ public final class Router {
         return match
     }
 
+    /// Nil if no route has the path and method of the request.
+    func endpoint(of request: Request) -> Endpoint? {
+        if case .route(let route) = match(request) { route.endpoint } else { nil }
+    }
+
     private func matchWithoutPath(_ request: Request) -> Match {
         guard request.method == .options, request.target == [UInt8(ascii: "*")] else { return .notFound }
         return .options(allow: RouteTree.allow(methods))

@@ -148,10 +148,29 @@ struct RequestTarget: FuzzTarget {
                 }
             }
         }
-        if let trace = TraceParent(request) {
-            let hex = Set("0123456789abcdef")
-            try require(trace.traceID.count == 32 && hex.isSuperset(of: trace.traceID), "a trace ID \(trace.traceID)")
+        if let text = request.header("traceparent") { try checkTraceParent(text) }
+        if let text = request.header("tracestate"), TraceState.isValid(text) {
+            let members = text.split(separator: ",").filter { $0.contains { $0 != " " && $0 != "\t" } }
+            try require((1...32).contains(members.count), "\(members.count) members")
+            try require(text.utf8.count <= 512 && text.utf8.allSatisfy { $0 < 0x7F }, "a state \(text)")
         }
+    }
+
+    /// Compares the parser with a pattern.
+    private func checkTraceParent(_ text: String) throws(Finding) {
+        let pattern = /([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?<rest>-.*)?/
+        let found = text.wholeMatch(of: pattern.matchingSemantics(.unicodeScalar).dotMatchesNewlines())
+        let isValid =
+            found.map {
+                $0.1 != "ff" && !$0.2.allSatisfy { $0 == "0" } && !$0.3.allSatisfy { $0 == "0" }
+                    && ($0.1 != "00" || $0.rest == nil)
+            } ?? false
+        let parent = TraceParent(text)
+        try require((parent != nil) == isValid, "the traceparent \(text.debugDescription)")
+        guard let found, let parent else { return }
+        let written = TraceContext(traceID: parent.traceID, spanID: parent.parentID, flags: parent.flags).traceParent
+        try require(written.hasPrefix("00-\(found.2)-\(found.3)-0"), "\(text) is written as \(written)")
+        try require(TraceParent(written) == parent, "\(written) is read as another one")
     }
 }
 

@@ -10,10 +10,10 @@ public struct AllowedOrigins: Sendable {
     /// How long a browser may cache the response to a preflight request, in seconds.
     private static let maxAgeS = 600
     private static let requestFields =
-        "Accept, Authorization, Content-Type, If-Match, If-None-Match, X-Context, X-Session-Token"
+        "Accept, Authorization, Content-Type, If-Match, If-None-Match, X-Context, X-Session-Token, traceparent, tracestate"
     private static let responseFields = [
         "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Conflicts", "X-Context", "X-Replica", "X-Session",
-        "X-Session-Token", "X-Stale", "X-Staleness-Ms",
+        "X-Session-Token", "X-Stale", "X-Staleness-Ms", "traceparent", "tracestate",
     ].joined(separator: ", ")
 
     /// - Parameter origins: such as `https://example.org`, in any case.

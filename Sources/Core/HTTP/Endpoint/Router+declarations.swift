@@ -5,6 +5,9 @@ extension Router {
         endpoints.flatMap { $0.method == .get ? [$0, $0.head()] : [$0] }
     }
 
+    /// The header fields that every endpoint reads, in addition to its own parameters.
+    public static var commonParameters: [Parameter] { TraceFields.parameters }
+
     /// All problems at an endpoint, by status: those of its handler, of the policy, of the limiter and of
     /// the server.
     public func problems(at endpoint: Endpoint) -> [DeclaredProblem] {

@@ -1,5 +1,21 @@
 import JSON
 
+/// The request fields of a trace, which every endpoint reads.
+enum TraceFields {
+    static let example: JSONValue = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    static let stateExample: JSONValue = "vendor=value"
+
+    /// Their schemas permit any text, because invalid fields are ignored.
+    static let parameters: [Parameter] = [
+        .text(
+            .header, "traceparent", example: example,
+            "The caller's span and its trace (W3C Trace Context). An invalid one is ignored: a new trace begins."),
+        .text(
+            .header, "tracestate", example: stateExample,
+            "Data of tracing systems; an invalid one, or one above 512 bytes or 32 members, is dropped."),
+    ]
+}
+
 /// The responses of the server and the router at every endpoint, besides those of its handler, the ``AccessPolicy`` and
 /// the ``RequestLimiter``.
 enum ServerAnswers {
@@ -47,6 +63,13 @@ enum ServerAnswers {
                 example: "max-age=31536000", isRequired: false),
             DeclaredHeader(
                 "Vary", "The request fields on which the answer depends.", example: "Accept", isRequired: false),
+            DeclaredHeader(
+                "traceparent", "The span of the service and its trace (W3C Trace Context).",
+                schema: ["type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$"],
+                example: TraceFields.example, isRequired: false),
+            DeclaredHeader(
+                "tracestate", "The `tracestate` of the request, if it and the `traceparent` are valid.",
+                example: TraceFields.stateExample, isRequired: false),
         ]
         guard endpoint.method.isSafe else { return always }
         return always + [

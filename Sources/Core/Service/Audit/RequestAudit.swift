@@ -31,7 +31,7 @@ final class RequestAudit {
         trail.record(
             AuditRecord(
                 action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
-                traceID: TraceParent(request)?.traceID))
+                traceID: request.trace?.traceID.description))
     }
 
     func refused(_ refusal: AccessRefusal, _ request: Request) {
@@ -42,7 +42,7 @@ final class RequestAudit {
         guard let suppressed = refusals.take(atNs: nowNs()) else { return }
         var record = AuditRecord(
             .refuse, client: Self.client(of: request), outcome: "failure", code: refusal.name,
-            traceID: TraceParent(request)?.traceID)
+            traceID: request.trace?.traceID.description)
         record.suppressed = suppressed
         trail.record(record)
     }
@@ -84,7 +84,7 @@ final class RequestAudit {
         trail.record(
             AuditRecord(
                 .authenticate, client: Self.client(of: request), outcome: "success",
-                traceID: TraceParent(request)?.traceID))
+                traceID: request.trace?.traceID.description))
     }
 
     func replacedCredentials(_ isValid: Bool) {

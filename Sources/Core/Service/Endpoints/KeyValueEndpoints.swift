@@ -101,12 +101,12 @@ final class KeyValueEndpoints {
             let response = try await run(try keyRequest(request, key: key))
             // A delete of a key that does not exist gets 404.
             let outcome = response.status < 300 ? Outcome.applied : .notApplied
-            log(kind, key, outcome)
+            log(kind, key, outcome, request)
             audit(kind, key, outcome, nil, request)
             return response
         } catch let refusal as EngineRefusal {
             let outcome = refusal.failure.outcome ?? .unknown
-            log(kind, key, outcome, refusal.failure)
+            log(kind, key, outcome, request, refusal.failure)
             audit(kind, key, outcome, refusal.failure.code.rawValue, request)
             throw counted(refusal)
         } catch let problem as Problem {
@@ -148,7 +148,9 @@ final class KeyValueEndpoints {
     /// Logs the event `WRITE`: the key and the outcome of a change. Expected outcomes are at `debug`, because there may
     /// be tens of thousands per second: success, a failed precondition (412), and a delete of a missing key. Other
     /// rejections are at `notice`, unknown outcomes at `warning`.
-    private func log(_ kind: String, _ key: Bytes, _ outcome: Outcome, _ failure: StoreFailure? = nil) {
+    private func log(
+        _ kind: String, _ key: Bytes, _ outcome: Outcome, _ request: Request, _ failure: StoreFailure? = nil
+    ) {
         let isExpected = failure == nil || failure?.code == .preconditionFailed
         let level: Logger.Level = outcome == .unknown ? .warning : isExpected ? .debug : .notice
         logger.event(
@@ -157,7 +159,8 @@ final class KeyValueEndpoints {
                 // A key that is not valid UTF-8 is logged with replacement characters.
                 "key": .string(String(decoding: key, as: UTF8.self)), "kind": .string(kind),
                 "outcome": .string(outcome.rawValue),
-            ].merging(failure.map { ["code": .string($0.code.rawValue)] } ?? [:]) { $1 })
+            ].merging(failure.map { ["code": .string($0.code.rawValue)] } ?? [:]) { $1 }
+                .merging(request.traceFields) { $1 })
     }
 
     // MARK: Parts of a request

@@ -30,7 +30,8 @@ final class ServiceInstance: @unchecked Sendable {
 
     init(
         reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, scripts: [Script],
-        credentials: Credentials?, tls: TLSCredentials?, audit trail: AuditTrail?, makeEngine: ServiceRunner.EngineMaker
+        credentials: Credentials?, tls: TLSCredentials?, audit trail: AuditTrail?, tracing: ServiceTracing,
+        makeEngine: ServiceRunner.EngineMaker
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
@@ -39,7 +40,7 @@ final class ServiceInstance: @unchecked Sendable {
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas,
             scripts: scripts + (settings.limits == nil ? [] : ClientLimiter.scripts), settings: settings.redis)
-        engine = makeEngine(group, reactor, metrics, logger)
+        engine = makeEngine(tracing.group(group), reactor, metrics, logger)
         monitor = GroupMonitor(
             group: group, reactor: reactor, metrics: metrics, logger: logger,
             reportsPartitions: !engine.reportsPartitions)
@@ -80,6 +81,8 @@ final class ServiceInstance: @unchecked Sendable {
             router.onRefusal = { audit.refusedChange($1, $0, code: $2.problemCode) }
             router.onCutOff = { audit.cutOff($1, $0, code: $2.problemCode) }
         }
+        var random = SystemRandomNumberGenerator()
+        server.traces = RequestTraces(random: &random, spans: tracing.spans)
         if let tls {
             let reports = TLSReports(metrics: metrics.tls, logger: logger) { reactor.nowNs }
             server.onHandshake = { reports.handshakeEnded($0) }
@@ -100,10 +103,12 @@ final class ServiceInstance: @unchecked Sendable {
         router.onResponse = { request, operation, response in
             let startNs = request.receivedNs
             let tookNs = startNs == 0 ? 0 : monotonicNs() &- startNs
-            counter.count(operation: operation, status: response.status, tookNs: tookNs)
+            counter.count(operation: operation, status: response.status, tookNs: tookNs, trace: request.trace)
         }
-        router.onUnexpectedError = { _, error in
-            logger.error("a request failed unexpectedly", metadata: ["error": .string("\(error)")])
+        router.onUnexpectedError = { request, error in
+            logger.error(
+                "a request failed unexpectedly",
+                metadata: request.traceFields.merging(["error": .string("\(error)")]) { $1 })
         }
         return router
     }

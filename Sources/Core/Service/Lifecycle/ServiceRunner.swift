@@ -6,6 +6,7 @@ import Logging
 import Redis
 import Replication
 import Telemetry
+import Tracing
 
 /// Starts a service on a reactor, waits for a signal, and stops it.
 public struct ServiceRunner: Sendable {
@@ -13,14 +14,17 @@ public struct ServiceRunner: Sendable {
     private let output: LogOutput
     private let logger: Logger
     private let metrics: ServiceMetrics
+    private let tracing: ServiceTracing
 
     /// Makes the engine of one of the two services, on its reactor.
     public typealias EngineMaker =
-        @Sendable (_ group: RedisReplicaGroup, _ reactor: Reactor, _ metrics: ServiceMetrics, _ logger: Logger)
+        @Sendable (_ group: any ReplicaGroup, _ reactor: Reactor, _ metrics: ServiceMetrics, _ logger: Logger)
         -> any ServiceEngine
 
-    public init(settings: ServiceSettings) {
+    /// - Parameter tracer: records a span for each request. ``NoOpTracer`` costs nothing per request.
+    public init(settings: ServiceSettings, tracer: any Tracer = NoOpTracer()) {
         self.settings = settings
+        tracing = ServiceTracing(tracer)
         let output = LogOutput.standardError(format: settings.logging.format)
         self.output = output
         logger = Logger(label: "app-\(settings.mode.rawValue)") { _ in
@@ -61,7 +65,8 @@ public struct ServiceRunner: Sendable {
             instance = try await reactor.perform { [self] in
                 let instance = ServiceInstance(
                     reactor: reactor, settings: settings, metrics: metrics, logger: logger, scripts: scripts,
-                    credentials: credentials, tls: certificate, audit: audit, makeEngine: makeEngine)
+                    credentials: credentials, tls: certificate, audit: audit, tracing: tracing,
+                    makeEngine: makeEngine)
                 try instance.start()
                 return instance
             }

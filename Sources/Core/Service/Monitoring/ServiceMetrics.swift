@@ -144,10 +144,12 @@ final class RequestCounter {
 
     init(metrics: ServiceMetrics) { self.metrics = metrics }
 
-    func count(operation: String, status: Int, tookNs: UInt64) {
+    /// - Parameter trace: of the request. A sampled one becomes the exemplar of its bucket, because it leads to spans.
+    func count(operation: String, status: Int, tookNs: UInt64, trace: TraceContext?) {
         let (latency, count) = series(of: Answer(operation: operation, status: status))
-        latency.observe(ns: tookNs)
         count.increment()
+        guard let trace, trace.flags.contains(.sampled) else { return latency.observe(ns: tookNs) }
+        latency.observe(ns: tookNs, exemplar: trace.traceID.description)
     }
 
     private func series(of answer: Answer) -> (latency: HistogramSeries, count: CounterSeries) {

@@ -64,7 +64,8 @@ struct OpenAPIDocument {
     ///   - summary: one sentence about the service.
     func value(serviceName: String, summary: String) -> JSONValue {
         var components: JSONValue = [
-            "responses": .object(shared.map { JSONValue.Member($0.name, $0.response) })
+            "parameters": .object(Router.commonParameters.map { JSONValue.Member($0.name, Self.value($0)) }),
+            "responses": .object(shared.map { JSONValue.Member($0.name, $0.response) }),
         ]
         if isAuthenticated {
             components["securitySchemes"] = .object([
@@ -104,19 +105,22 @@ struct OpenAPIDocument {
         let endpoint = operation.endpoint
         var value: JSONValue = ["operationId": .string(endpoint.text.id), "summary": .string(endpoint.text.summary)]
         if !endpoint.text.details.isEmpty { value["description"] = .string(endpoint.text.details) }
-        if !endpoint.parameters.isEmpty { value["parameters"] = .array(endpoint.parameters.map(Self.value)) }
+        value["parameters"] = .array(
+            endpoint.parameters.map(Self.value) + Router.commonParameters.map { Self.reference("parameters", $0.name) })
         value["requestBody"] = endpoint.body.map(Self.value)
         value["responses"] = .object(
             operation.responses.map { status, response in
-                let reference = names[response].map { name -> JSONValue in
-                    ["$ref": .string("#/components/responses/\(name)")]
-                }
+                let reference = names[response].map { Self.reference("responses", $0) }
                 return JSONValue.Member(String(status), reference ?? response)
             })
         if isAuthenticated, let scope = endpoint.scope {
             value["security"] = [.object([JSONValue.Member(Self.bearer, [.string(scope.rawValue)])])]
         }
         return value
+    }
+
+    private static func reference(_ kind: String, _ name: String) -> JSONValue {
+        ["$ref": .string("#/components/\(kind)/\(name)")]
     }
 
     private static func value(_ body: Endpoint.Body) -> JSONValue {

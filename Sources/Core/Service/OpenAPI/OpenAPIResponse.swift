@@ -76,6 +76,7 @@ struct OpenAPIResponse {
             Member("code", ["enum": .strings(codes)]),
         ]
         if !endpoint.method.isSafe { members.append(.outcome.optional) }
+        members.append(.traceID.optional)
         for member in problems.flatMap(\.members) where !members.contains(where: { $0.name == member.name }) {
             members.append(
                 problems.allSatisfy { $0.members.contains { $0.name == member.name } } ? member : member.optional)
@@ -104,5 +105,13 @@ extension Member {
         [
             "enum": .strings(["applied", "not_applied", "unknown"]),
             "description": "`unknown`: the change may be applied, now or later, or never.",
+        ])
+
+    /// Some problems of connections have no request, and so no trace.
+    static let traceID = Member(
+        "trace_id",
+        [
+            "type": "string", "pattern": "^[0-9a-f]{32}$",
+            "description": "The trace of the request, as in `traceparent`; log lines and the audit trail have it, too.",
         ])
 }

@@ -28,7 +28,7 @@ public struct AuditRecord: Sendable, Equatable {
     public var outcome: String
     /// The code of the problem, or the reason of a refusal.
     public var code: String?
-    /// The ID of the request's trace (W3C Trace Context); nil if it has none.
+    /// The ID of the request's trace (W3C Trace Context); nil if there is no request.
     public var traceID: String?
     /// How many refusals since the last written line got no line of their own.
     public var suppressed = 0

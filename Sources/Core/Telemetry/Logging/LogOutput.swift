@@ -49,7 +49,7 @@ public final class LogOutput: Sendable {
     }
 
     /// Milliseconds since 1970 (UTC).
-    static func wallClockMs() -> Int64 {
+    public static func wallClockMs() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000

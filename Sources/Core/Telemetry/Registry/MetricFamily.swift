@@ -28,6 +28,9 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
     /// The series by their labels, in the form that a scrape shows, escaped once per series: `mode="cp",status="200"`.
     private let series = Mutex<[String: Series]>([:])
 
+    /// The units that names may end in. OpenMetrics shows them.
+    private static var units: [String] { ["seconds", "bytes"] }
+
     init(name: String, help: String, labels: [String]) {
         precondition(Series.kind.allows(name), "not a valid name for a \(Series.kind): \(name)")
         precondition(Series.kind.allows(labels: labels), "not valid labels of \(name): \(labels)")
@@ -57,8 +60,11 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
         let familyName = isBare ? String(name.dropLast("_total".count)) : name
         page += "# HELP \(familyName) \(help.escaped(isQuoted: format == .openMetrics))\n"
         page += "# TYPE \(familyName) \(Series.kind)\n"
+        if format == .openMetrics, let unit = Self.units.first(where: { familyName.hasSuffix("_" + $0) }) {
+            page += "# UNIT \(familyName) \(unit)\n"
+        }
         for (labels, series) in series.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
-            series.appendSamples(to: &page, name: name, labels: labels)
+            series.appendSamples(to: &page, name: name, labels: labels, format)
         }
     }
 }

@@ -6,7 +6,7 @@ public protocol MetricSeries: AnyObject, Sendable {
     init()
     /// Appends one line per sample.
     /// - Parameter labels: the labels without braces, escaped; may be empty.
-    func appendSamples(to page: inout String, name: String, labels: String)
+    func appendSamples(to page: inout String, name: String, labels: String, _ format: ExpositionFormat)
 }
 
 /// A count that only rises.
@@ -38,7 +38,7 @@ public final class CounterSeries: MetricSeries {
 
     public var value: Double { total.load(ordering: .relaxed) }
 
-    public func appendSamples(to page: inout String, name: String, labels: String) {
+    public func appendSamples(to page: inout String, name: String, labels: String, _ format: ExpositionFormat) {
         page.append(sample: name, labels, value)
     }
 }
@@ -54,7 +54,7 @@ public final class GaugeSeries: MetricSeries {
 
     public var value: Double { stored.load(ordering: .relaxed) }
 
-    public func appendSamples(to page: inout String, name: String, labels: String) {
+    public func appendSamples(to page: inout String, name: String, labels: String, _ format: ExpositionFormat) {
         page.append(sample: name, labels, value)
     }
 }
@@ -76,18 +76,38 @@ public final class HistogramSeries: MetricSeries {
         /// By bucket: how many durations it contains, not cumulative.
         var counts = [UInt64](repeating: 0, count: boundTexts.count)
         var sumNs: UInt64 = 0
+        /// By bucket: its last exemplar. Empty before the first one.
+        var exemplars: [Exemplar?] = []
+
+        mutating func add(_ ns: UInt64, to bucket: Int) {
+            counts[bucket] += 1
+            sumNs += ns
+        }
     }
     private let state = Mutex(State())
 
     public init() {}
 
     public func observe(ns: UInt64) {
-        let bucket = Self.boundsNs.firstIndex { ns <= $0 } ?? Self.boundsNs.count
+        let bucket = Self.bucket(of: ns)
+        state.withLock { $0.add(ns, to: bucket) }
+    }
+
+    /// Counts a duration, and keeps its trace as the exemplar of its bucket, until the next one.
+    /// - Parameters:
+    ///   - traceID: 32 hexadecimal digits.
+    ///   - unixMs: now, in milliseconds since 1970.
+    public func observe(ns: UInt64, exemplar traceID: String, unixMs: Int64 = LogOutput.wallClockMs()) {
+        let bucket = Self.bucket(of: ns)
+        let exemplar = Exemplar(traceID: traceID, ns: ns, unixMs: unixMs)
         state.withLock { state in
-            state.counts[bucket] += 1
-            state.sumNs += ns
+            state.add(ns, to: bucket)
+            if state.exemplars.isEmpty { state.exemplars = Array(repeating: nil, count: state.counts.count) }
+            state.exemplars[bucket] = exemplar
         }
     }
+
+    private static func bucket(of ns: UInt64) -> Int { boundsNs.firstIndex { ns <= $0 } ?? boundsNs.count }
 
     /// The number of durations observed so far.
     public var count: UInt64 { state.withLock { $0.counts.reduce(0, +) } }
@@ -95,24 +115,37 @@ public final class HistogramSeries: MetricSeries {
     /// The sum of the durations observed so far, in seconds.
     public var sum: Double { state.withLock { Double($0.sumNs) / 1e9 } }
 
-    public func appendSamples(to page: inout String, name: String, labels: String) {
+    public func appendSamples(to page: inout String, name: String, labels: String, _ format: ExpositionFormat) {
         let state = state.withLock { $0 }
         var count: UInt64 = 0
-        for (bound, countInBucket) in zip(Self.boundTexts, state.counts) {
-            count += countInBucket
+        for (index, bound) in Self.boundTexts.enumerated() {
+            count += state.counts[index]
             let bucketLabels = labels + (labels.isEmpty ? "" : ",") + "le=\"\(bound)\""
-            page.append(sample: name + "_bucket", bucketLabels, Double(count))
+            let exemplar = format == .openMetrics && !state.exemplars.isEmpty ? state.exemplars[index] : nil
+            page.append(sample: name + "_bucket", bucketLabels, Double(count), exemplar)
         }
         page.append(sample: name + "_sum", labels, Double(state.sumNs) / 1e9)
         page.append(sample: name + "_count", labels, Double(count))
     }
 }
 
+/// The trace of one observed duration (OpenMetrics 1.0.0, "Exemplars").
+private struct Exemplar: CustomStringConvertible {
+    let traceID: String
+    let ns: UInt64
+    let unixMs: Int64
+
+    /// `# {trace_id="..."} value timestamp`, both in seconds.
+    var description: String { "# {trace_id=\"\(traceID)\"} \(Double(ns) / 1e9) \(Double(unixMs) / 1e3)" }
+}
+
 extension String {
-    /// Appends `name{labels} value` and a line feed, without braces if there are no labels.
+    /// Appends `name{labels} value`, an exemplar if there is one, and a line feed; without labels there are no braces.
     ///
     /// The value is written with the fewest digits that parse to the same number. Whole numbers have no decimal point.
-    fileprivate mutating func append(sample name: String, _ labels: String, _ value: Double) {
+    fileprivate mutating func append(
+        sample name: String, _ labels: String, _ value: Double, _ exemplar: Exemplar? = nil
+    ) {
         self += labels.isEmpty ? "\(name) " : "\(name){\(labels)} "
         // Write whole numbers below 2^53 with all digits. Above 2^53 a Double cannot hold every whole number, so the
         // shortest form loses nothing.
@@ -123,6 +156,7 @@ extension String {
         } else {
             self += value.isNaN ? "NaN" : value.description
         }
+        if let exemplar { self += " \(exemplar)" }
         self += "\n"
     }
 }
