@@ -117,6 +117,18 @@ final class APEvents: AvailableEvents {
     }
 }
 
+extension RedisGroupSettings {
+    /// A busy machine must not make a server look unresponsive, which would end its connection and fail the requests on
+    /// it.
+    static var patient: RedisGroupSettings {
+        var settings = RedisGroupSettings()
+        settings.timeouts.callMs = 2_000
+        settings.timeouts.stallMs = 4_000
+        settings.timeouts.connectMs = 5_000
+        return settings
+    }
+}
+
 /// One service instance: a group and an engine on a reactor. Used only on the reactor's thread.
 final class APInstance {
     let group: CutGroup
@@ -127,7 +139,7 @@ final class APInstance {
 
     init(
         _ reactor: Reactor, _ servers: APServers, isRunning: Bool = true, prefers: [String] = [],
-        links: RedisGroupSettings = RedisGroupSettings(), _ adjust: (inout AvailableSettings) -> Void = { _ in }
+        links: RedisGroupSettings = .patient, _ adjust: (inout AvailableSettings) -> Void = { _ in }
     ) {
         self.reactor = reactor
         let replicas = servers.servers.enumerated().map { index, server in

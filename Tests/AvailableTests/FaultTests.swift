@@ -55,7 +55,7 @@ import Testing
     @Test func aChangeWhoseReplyCannotBeReadHasAnUnknownOutcome() async throws {
         try await withInstance { instance, _ in
             instance.group.garblesChanges = true
-            await #expect { try await instance.write("k", "v", withinMs: 500) } throws: { error in
+            await #expect { try await instance.write("k", "v", withinMs: 3_000) } throws: { error in
                 (error as? AvailableFailure)?.outcome == .unknown
             }
             instance.group.garblesChanges = false

@@ -84,8 +84,7 @@ extension Record {
                 }
                 var inner: [(String, Record)] = []
                 for (index, (a, b, c)) in triples.enumerated() {
-                    let read = await instance.record("z\(index)", 0)
-                    let joined = try #require(read)
+                    let joined = try await stored(instance, "z\(index)")
                     #expect(joined == b.joined(c))
                     inner += [("w\(index)", a), ("w\(index)", joined), ("w\(index)", a), ("w\(index)", joined)]
                 }
@@ -93,22 +92,43 @@ extension Record {
                 for (index, (a, b, c)) in triples.enumerated() {
                     let expected = a.joined(b).joined(c)
                     for way in ["x", "y", "w"] {
-                        let found = await instance.record("\(way)\(index)", 0)
-                        #expect(found == expected)
+                        #expect(try await stored(instance, "\(way)\(index)") == expected)
                     }
                     try await expectConflictIsListed(instance, "x\(index)", expected)
                 }
-                _ = await instance.raw(
-                    0, "EVAL", "for _, k in ipairs(redis.call('KEYS', 'ap:*')) do redis.call('DEL', k) end", "0")
-                _ = await instance.raw(0, "DEL", "cap:conflicts")
+                let delete = "for _, k in ipairs(redis.call('KEYS', 'ap:*')) do redis.call('DEL', k) end"
+                _ = try await answered(instance, "EVAL", delete, "0")
+                _ = try await answered(instance, "DEL", "cap:conflicts")
             }
         }
+    }
+
+    /// The record of `key`, and not "no answer" because the connection was closed on a busy machine.
+    private func stored(_ instance: APInstance, _ key: String) async throws -> Record {
+        var found: Record?
+        _ = await instance.reactor.eventually {
+            found = await instance.record(key, 0)
+            return found != nil
+        }
+        guard let found else { throw TestFailure("no answer") }
+        return found
+    }
+
+    private func answered(_ instance: APInstance, _ arguments: String...) async throws -> Reply {
+        let command = Command(.plain(arguments.map { Bytes($0.utf8) }))
+        var reply: Reply?
+        _ = await instance.reactor.eventually {
+            reply = await instance.raw(0, command)
+            return reply != nil
+        }
+        guard let reply else { throw TestFailure("no answer") }
+        return reply
     }
 
     private func merge(_ instance: APInstance, _ records: [(key: String, record: Record)]) async throws {
         let carried = records.map { $0.record.carried($0.key) }
         // On a busy machine, the connection may be closed meanwhile. Repeat the merge: that changes nothing.
-        let isJoined = await instance.reactor.eventually(withinMs: 30_000) {
+        let isJoined = await instance.reactor.eventually {
             if await instance.raw(0, Self.command(carried, instance))?[0]?.text == "OK" { return true }
             instance.engine.admission.readmitForgotten()
             return false
@@ -125,7 +145,7 @@ extension Record {
     }
 
     private func expectConflictIsListed(_ instance: APInstance, _ key: String, _ record: Record) async throws {
-        let isListed = await instance.raw(0, "ZSCORE", "cap:conflicts", "ap:\(key)") != .null
+        let isListed = try await answered(instance, "ZSCORE", "cap:conflicts", "ap:\(key)") != .null
         let isConflict = Set(record.siblings.values.map(\.writeId)).count > 1
         #expect(isListed == (isConflict && record.siblings.values.contains { !$0.isTombstone }))
     }

@@ -72,6 +72,18 @@ extension CPSuite {
     }
 }
 
+extension RedisGroupSettings {
+    /// A busy machine must not make a server look unresponsive, which would end its connection and fail the requests on
+    /// it.
+    static var patient: RedisGroupSettings {
+        var settings = RedisGroupSettings()
+        settings.timeouts.callMs = 2_000
+        settings.timeouts.stallMs = 4_000
+        settings.timeouts.connectMs = 5_000
+        return settings
+    }
+}
+
 /// One service instance: a group and an engine on a reactor. Used only on the reactor's thread.
 final class CPInstance {
     let group: RedisReplicaGroup
@@ -81,7 +93,7 @@ final class CPInstance {
 
     /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
     init(
-        _ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings(),
+        _ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = .patient,
         backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000, probeTimeoutMs: UInt64 = 300
     ) {
         self.reactor = reactor
@@ -112,7 +124,7 @@ final class CPInstance {
     static func initialize(_ reactor: Reactor, _ servers: CPServers) async -> GroupInitializer.Result {
         let group = RedisReplicaGroup(
             reactor: reactor, replicas: replicas(servers), scripts: ConsistentScripts.all,
-            settings: RedisGroupSettings())
+            settings: .patient)
         let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: "cp")
         group.start()
         defer { group.close() }

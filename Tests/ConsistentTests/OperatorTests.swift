@@ -19,7 +19,7 @@ import TestSupport
         try await runner.run { [reactor = runner.reactor, servers] in
             let group = RedisReplicaGroup(
                 reactor: reactor, replicas: CPInstance.replicas(servers), scripts: ConsistentScripts.all,
-                settings: RedisGroupSettings())
+                settings: .patient)
             defer { group.close() }
             return try await body(group, reactor)
         }

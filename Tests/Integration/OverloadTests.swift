@@ -41,7 +41,7 @@ import TestSupport
         // A busy machine must not make the replicas look unresponsive: the test is about requests that wait in the
         // service.
         let app = try ServiceOnReplicas.make(
-            mode, settings: ["REPLICA_TIMEOUT_MS": "2000", "NETWORK_TIMEOUT_SEC": "20"])
+            mode, settings: ["REPLICA_TIMEOUT_MS": "10000", "NETWORK_TIMEOUT_SEC": "60"])
         let value = [UInt8](repeating: 120, count: 1 << 20)
         for key in ["large0", "large1"] {
             #expect(try app.session.http("POST", "/write/\(key)", body: value).status == 200)

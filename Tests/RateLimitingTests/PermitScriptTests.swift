@@ -19,17 +19,26 @@ private final class Instances {
     /// Calls that no replica answered.
     private(set) var failures = 0
 
+    /// After this time without an answer, another replica counts, from the start. On a busy machine, the 50 ms of the
+    /// services would be too short for exact limits.
+    private static let replicaTimeoutMs: UInt64 = 10_000
+
     init(_ count: Int, _ reactor: Reactor, _ servers: [RedisServer], _ limits: RateLimits) {
         let replicas = servers.enumerated().map { index, server in
             RedisReplica(name: "g\(index + 1)", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
         }
+        var settings = RedisGroupSettings()
+        settings.timeouts.callMs = Self.replicaTimeoutMs
+        settings.timeouts.stallMs = Self.replicaTimeoutMs
         let groups = (0..<count).map { _ in
             RedisReplicaGroup(
-                reactor: reactor, replicas: replicas, scripts: ClientLimiter.scripts, settings: RedisGroupSettings())
+                reactor: reactor, replicas: replicas, scripts: ClientLimiter.scripts, settings: settings)
         }
         var note: () -> Void = {}
         limiters = groups.map { group in
-            ClientLimiter(limits, group: group, scheduler: reactor, secret: "s") { if !$0 { note() } }
+            ClientLimiter(
+                limits, group: group, scheduler: reactor, secret: "s", replicaTimeoutNs: Self.replicaTimeoutMs * nsPerMs
+            ) { if !$0 { note() } }
         }
         self.groups = groups
         self.reactor = reactor

@@ -31,7 +31,7 @@ public final class HTTPClient {
     /// - Parameters:
     ///   - timeoutMs: the limit of the connect, and of each read and write.
     ///   - trust: nil for no TLS.
-    public init(port: UInt16, timeoutMs: Int = 15_000, trust: TLSClientSession.Credentials? = nil) throws {
+    public init(port: UInt16, timeoutMs: Int = 60_000, trust: TLSClientSession.Credentials? = nil) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
@@ -123,7 +123,8 @@ public final class HTTPClient {
     }
 }
 
-/// Checks `condition` every 10 ms until it holds, at most 1,501 times (about 15 s). Returns whether it held at the end.
+/// Checks `condition` every 10 ms until it holds, at most 6,001 times (about a minute). Returns whether it held at
+/// the end.
 public func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     for _ in 0..<6_000 {
         if try condition() { return true }

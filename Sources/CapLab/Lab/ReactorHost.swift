@@ -20,6 +20,9 @@ final class ReactorHost: @unchecked Sendable {
     private let reactor: Reactor
     private var program: (any HostedProgram)?
     private let exitCode = Mutex<Int32?>(nil)
+    /// Keeps the reactor and its timers until the process exits. Tasks that still wait are not resumed, so that what
+    /// they use is never released; the leak checker must find it.
+    private static let running = Mutex<ReactorHost?>(nil)
 
     private init(_ reactor: Reactor) { self.reactor = reactor }
 
@@ -44,6 +47,7 @@ final class ReactorHost: @unchecked Sendable {
             return 1
         }
         let host = ReactorHost(reactor)
+        running.withLock { $0 = host }
         reactor.start()
         reactor.submit { host.begin(make) }
         while true {
@@ -67,7 +71,6 @@ final class ReactorHost: @unchecked Sendable {
         self.program = program
         reactor.spawn { [self] in
             let result = await program.run()
-            self.program = nil
             exitCode.withLock { $0 = result }
             // Wake the main thread, which waits for signals.
             kill(getpid(), SIGUSR1)
