@@ -74,7 +74,7 @@ final class RequestAudit {
         }
         return AuditRecord(
             action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
-            traceID: TraceParent(request)?.traceID)
+            traceID: request.trace?.traceID.description)
     }
 
     /// Called for a request with a valid token and scope. Only the first one of an address after wrong tokens is
