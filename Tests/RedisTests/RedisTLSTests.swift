@@ -117,8 +117,15 @@ import TestSupport
 
     @Test func aServerMayRequireAClientCertificate() async throws {
         let server = try fixture.server(clientsNeedCertificates: true)
-        let failure = try await failure(server, settings)
-        #expect(failure?.text.contains("certificate required") == true, "\(String(describing: failure))")
+        try await with(server, settings) { group, reactor in
+            // In TLS 1.3, the server rejects a client after the handshake. The connection may be reset before this side
+            // has read the reason. A later attempt then reads it.
+            #expect(
+                await reactor.eventually {
+                    group.status()[0].lastFailure?.text.contains("certificate required") == true
+                })
+            #expect(group.available.isEmpty)
+        }
         try fixture.writeCertificate("client", for: .client)
         var settings = settings
         settings.tls.certificate = fixture.path("client.crt")
@@ -167,7 +174,7 @@ import TestSupport
         server.server.pause()
         try await with(server, settings) { group, reactor in
             #expect(await reactor.eventually { group.status()[0].lastFailure != nil })
-            #expect(group.status()[0].lastFailure?.text == "no reply while connecting")
+            #expect(group.status()[0].lastFailure?.text == "no answer to the TLS handshake")
             server.server.resume()
             #expect(await reactor.eventually { group.available == group.everyReplica })
         }
@@ -184,7 +191,9 @@ import TestSupport
             )
             defer { group.close() }
             group.start()
-            #expect(await reactor.eventually { group.status()[0].lastFailure?.text.contains("TLS") == true })
+            // Redis waits for the end of a command.
+            #expect(
+                await reactor.eventually { group.status()[0].lastFailure?.text == "no answer to the TLS handshake" })
         }
     }
 

@@ -1,10 +1,12 @@
 import EventLoop
+import Glibc
 
 /// A running reactor for a test. The reactor stops when this object is released.
 public final class ReactorRunner: Sendable {
     public let reactor: Reactor
 
     public init(name: String = "test") throws {
+        signal(SIGPIPE, SIG_IGN)  // as in the services: hiredis and OpenSSL write with write(2)
         reactor = try Reactor(name: name)
         reactor.start()
     }

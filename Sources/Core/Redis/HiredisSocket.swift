@@ -27,6 +27,9 @@ final class HiredisSocket: DescriptorHandler {
 
     var isOpen: Bool { context != nil }
 
+    /// True until the TLS handshake has verified the replica.
+    var awaitsHandshake: Bool { tls?.isEstablished == false }
+
     /// Begins to connect to an IP address.
     ///
     /// - Returns: the reason if it failed at once. Nil otherwise: the outcome is reported to `connection` later.

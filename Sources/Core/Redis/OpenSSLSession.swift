@@ -47,6 +47,8 @@
             return nil
         }
 
+        var isEstablished: Bool { SSL_is_init_finished(session) == 1 }
+
         // The errors of OpenSSL are in a queue of the thread. An old one would be attributed to the next call.
         func willCall() { ERR_clear_error() }
 
@@ -60,7 +62,7 @@
             }
             let error = ERR_peek_last_error()
             let isEnd = chiredis_is_unexpected_end(error) != 0
-            if SSL_is_init_finished(session) == 0, error == 0 || isEnd {
+            if !isEstablished, error == 0 || isEnd {
                 return LinkFailure("the TLS handshake failed")
             }
             guard error != 0, !isEnd, let text = ERR_reason_error_string(error) else { return nil }

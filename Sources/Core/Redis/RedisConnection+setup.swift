@@ -9,22 +9,23 @@ extension RedisConnection {
             let credentials = endpoint.username.map { [$0, password] } ?? [password]
             askOrClose(["AUTH"] + credentials)
         }
-        askOrClose(["PING"])
+        // Without scripts, this is the reply that shows that the replica works.
+        askOrClose(["PING"]) { if scripts.scripts.isEmpty { done(true) } }
         load(scripts, done: done)
     }
 
-    private func askOrClose(_ arguments: [String]) {
+    /// - Parameter then: called after a reply other than an error.
+    private func askOrClose(_ arguments: [String], then: @escaping () -> Void = {}) {
         ask(arguments.map { Bytes($0.utf8) }) { [self] reply in
-            if let error = reply?.error { close(LinkFailure(arguments[0], rejectedWith: error)) }
+            guard let reply else { return }
+            if let error = reply.error { close(LinkFailure(arguments[0], rejectedWith: error)) } else { then() }
         }
     }
 
-    /// Loads every script; see ``prepare(_:_:done:)``.
+    /// Loads every script, and calls `done` after the last reply; see ``prepare(_:_:done:)``. Without scripts, does
+    /// nothing.
     func load(_ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
-        guard let last = scripts.scripts.last else {
-            done(true)
-            return
-        }
+        guard let last = scripts.scripts.last else { return }
         var isLoaded = true
         for script in scripts.scripts {
             ask([Bytes("SCRIPT".utf8), Bytes("LOAD".utf8), script.source]) { [self] reply in

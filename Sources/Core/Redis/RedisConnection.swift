@@ -46,6 +46,9 @@ final class RedisConnection {
         return failure
     }
 
+    /// True until the TLS handshake has verified the replica.
+    var awaitsHandshake: Bool { socket.awaitsHandshake }
+
     /// Closes the connection. All unanswered commands lose their reply. No effect if it is already closed.
     func close(reason: String) { close(LinkFailure(reason)) }
 

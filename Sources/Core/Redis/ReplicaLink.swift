@@ -282,7 +282,7 @@ final class ReplicaLink: Expirable {
             // at a time, and none before it is due.
             if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
         case .connecting, .admitting:
-            if nowNs &- attempts.startNs > settings.timeouts.connectMs * nsPerMs { giveUp("no reply while connecting") }
+            if nowNs &- attempts.startNs > settings.timeouts.connectMs * nsPerMs { giveUp() }
         case .up: if let connection { check(connection, nowNs) }
         }
         scheduleNextCheck(nowNs)
@@ -302,9 +302,11 @@ final class ReplicaLink: Expirable {
 
     // MARK: Failing
 
-    private func giveUp(_ reason: String) {
+    private func giveUp() {
         if let connection {
-            connection.close(reason: reason)
+            // A server without TLS on the port may wait for the end of what it takes for a command.
+            let isHandshake = connection.awaitsHandshake
+            connection.close(reason: isHandshake ? "no answer to the TLS handshake" : "no reply while connecting")
         } else {
             attemptFailed(LinkFailure("no answer to the lookup of \(endpoint.host)"))
         }

@@ -14,6 +14,9 @@ protocol TLSSession: AnyObject {
     /// - Returns: the reason if it failed at once.
     func start(on context: UnsafeMutablePointer<redisAsyncContext>) -> LinkFailure?
 
+    /// False until the handshake has verified the replica.
+    var isEstablished: Bool { get }
+
     /// Must precede each call of hiredis that reads or writes.
     func willCall()
 
