@@ -92,9 +92,11 @@ import Testing
     @Test func numbersAtTheEndsOfTheirRangesGetTheRepliesOfRedis() async throws {
         try await compare { real, memory in
             for number in Self.numbers {
+                // Not compared: a key whose expiry is 1 ms may already have expired at one of the two only.
+                let delete = ["DEL", "text", "hash", "new", "set", "none"]
+                _ = await (real.run(delete), memory.run(delete.map { Bytes($0.utf8) }))
                 let keys = [
-                    ["DEL", "text", "hash", "new", "set", "none"], ["SET", "number", "7"],
-                    ["SET", "text", "x"],
+                    ["SET", "number", "7"], ["SET", "text", "x"],
                     ["HSET", "hash", "number", "-7"], ["ZADD", "set", "-1", "a", "0", "b", "1", "c", "2", "d"],
                 ]
                 for command in keys + Self.commandsWithNumbers.map({ $0(number) }) {
