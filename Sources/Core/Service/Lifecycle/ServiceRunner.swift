@@ -116,6 +116,9 @@ public struct ServiceRunner: Sendable {
         let reloadAll: @Sendable () -> Void = { [reloads] in
             for reload in reloads { reload() }
         }
+        // Ends with the process. The thread for signals refers to the task that waits for it below; otherwise the leak
+        // checker would report this task, which nothing could resume.
+        let (lifetime, isServing) = AsyncStream<Void>.makeStream()
         let isHandling = signals.handle(everySecond: everySecond, reload: reloadAll) { [logger, output] received in
             logger.event(.serviceStop, .notice, "stopping", ["signal": .string(received)])
             reactor.submit {
@@ -125,14 +128,14 @@ public struct ServiceRunner: Sendable {
                     output.flush(all: true)
                     audit?.record(AuditRecord(.stop, outcome: isClean ? "success" : "failure"))
                     audit?.stop()
-                    exit(0)
+                    withExtendedLifetime(isServing) { exit(0) }
                 }
             }
         }
         guard isHandling else { fail("app-\(settings.mode.rawValue): cannot wait for signals", exitCode: 1) }
         // Until `exit`. The thread of the caller belongs to libdispatch, whose pool aborts the process when it finds no
         // descriptor for /proc; waiting here lets that thread end.
-        await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+        for await _ in lifetime {}
     }
 }
 
