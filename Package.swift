@@ -70,10 +70,9 @@ let fuzzProgram: [Target] = [
     .target(
         name: "AppCP", dependencies: ["Consistent", "HTTP", "Service"],
         exclude: [
-            "AppCP.swift", "ConsistentKeyValue.swift", "ConsistentMetrics.swift", "ConsistentService.swift",
-            "Members.swift", "OperatorCommands.swift",
+            "AppCP.swift", "ConsistentDeclarations.swift", "ConsistentKeyValue.swift", "ConsistentMetrics.swift",
+            "ConsistentService.swift", "Members.swift", "OperatorCommands.swift",
         ],
-
         sources: ["CPSettings.swift", "Preconditions.swift"], swiftSettings: house),
 ]
 
