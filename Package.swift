@@ -185,7 +185,7 @@ let package = Package(
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.
         .target(
-            name: "TestSupport", dependencies: ["CLinux", "EventLoop", "TLS"], path: "Tests/Support",
+            name: "TestSupport", dependencies: ["CLinux", "EventLoop", "Redis", "TLS"], path: "Tests/Support",
             swiftSettings: house),
         // The production engines and their Lua in one process, in virtual time.
         .target(

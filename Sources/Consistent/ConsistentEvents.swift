@@ -14,7 +14,7 @@ public protocol ConsistentEvents: AnyObject {
     func quorumUnavailable()
     /// Catch-up copied the chosen state of a key to every voter that had reported an older state or none.
     func keyRepaired()
-    /// Every voter has removed the tombstone of a key, or no longer held it.
+    /// The tombstone of a key is gone from every voter.
     func tombstoneCollected()
     /// This instance found a replica rolled back, and erased its data.
     func replicaRolledBack(_ replica: Int)

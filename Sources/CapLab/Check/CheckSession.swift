@@ -19,7 +19,7 @@ struct CheckSettings: Sendable {
     static let recoveryMs: UInt64 = 60_000
 }
 
-/// What the checks of both services have in common: clients at both sites, concurrent faults, and the report. Without a
+/// The common part of the checks of both services: clients at both sites, concurrent faults, and the report. Without a
 /// ``FaultDriver`` the session injects no faults; a drill does that instead.
 final class CheckSession {
     /// After a failed operation, a client pauses this many times longer. Failures are often fast, so with the normal

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import TLS
 
-/// What clients of the lab need to use services that require tokens, or that serve HTTPS.
+/// The credentials of the lab's clients for services that require tokens or serve HTTPS.
 struct ServiceAccess: Sendable {
     /// Nil if the services need no token.
     var token: ServiceToken?

@@ -46,8 +46,11 @@ final class RedisConnection {
         return failure
     }
 
-    /// True until the TLS handshake has verified the replica.
-    var awaitsHandshake: Bool { socket.awaitsHandshake }
+    /// Why the connection is closed if its setup takes too long. A server without TLS on the port may not answer a
+    /// handshake, because it waits for the end of a command.
+    var setupTimeoutReason: String {
+        socket.awaitsHandshake ? "no answer to the TLS handshake" : "no reply while connecting"
+    }
 
     /// Closes the connection. All unanswered commands lose their reply. No effect if it is already closed.
     func close(reason: String) { close(LinkFailure(reason)) }

@@ -304,9 +304,7 @@ final class ReplicaLink: Expirable {
 
     private func giveUp() {
         if let connection {
-            // A server without TLS on the port may wait for the end of what it takes for a command.
-            let isHandshake = connection.awaitsHandshake
-            connection.close(reason: isHandshake ? "no answer to the TLS handshake" : "no reply while connecting")
+            connection.close(reason: connection.setupTimeoutReason)
         } else {
             attemptFailed(LinkFailure("no answer to the lookup of \(endpoint.host)"))
         }

@@ -32,7 +32,7 @@ struct CommandInterpreter {
         "record_witnessed_counters", "raise_epoch", "read_clock", "count_hints", "record_replication", "list_records",
         "compare_vectors", "clear_hint_overflow", "list_collectable",
     ]
-    /// What the page calls scripts whose own names are not the terms of the glossary.
+    /// The names on the page of those scripts whose own names are not in the glossary.
     private static let words = [
         "prepare_delete": "prepare", "accept_tombstone": "accept", "raise_rollback_counter": "rollback counter",
         "record_witnessed_counters": "witness", "record_replication": "replicated up to", "read_records": "handoff",

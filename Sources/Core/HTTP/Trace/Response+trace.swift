@@ -1,7 +1,7 @@
 import ByteCoding
 import CMicroHTTPD
 
-/// What an answer says about its trace.
+/// The parts of an answer that identify its trace.
 ///
 /// The header field is named as in requests. The name `traceresponse` of a draft (W3C Trace Context level 3) is not
 /// final.
